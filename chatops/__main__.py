@@ -1,0 +1,5 @@
+"""`python -m chatops`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,256 @@
+"""AWS as seen from one account and region: clients, names of things, addresses, rates and waiting."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, TypeVar
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+STACK_TAG = "chatops:stack"
+"""Everything that chatops creates carries this tag; its value is the stack's name."""
+
+NOT_FOUND = {"ResourceNotFoundException", "NotFoundException", "NoSuchEntity", "NoSuchEntityException"}
+ALREADY_EXISTS = {
+    "ResourceAlreadyExistsException",
+    "ResourceInUseException",
+    "ResourceConflictException",
+    "EntityAlreadyExists",
+    "EntityAlreadyExistsException",
+    "ConflictException",
+}
+THROTTLED = {"TooManyRequestsException", "ThrottlingException", "Throttling", "LimitExceededException"}
+
+RATES = {"apigatewayv2": (10.0, 40.0), "lambda": (15.0, 15.0), "iam": (15.0, 30.0)}
+"""Requests per second and burst that each control plane takes from one account.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
+
+T = TypeVar("T")
+
+
+class Interrupted(Exception):
+    """The run was stopped while it waited."""
+
+
+class TimedOut(Exception):
+    """AWS did not get ready within the time that it usually needs."""
+
+
+class Aws:
+    """One account and region. Clients are made once each, when they are first needed; safe to share by threads.
+
+    `endpoint_url` replaces AWS by something that speaks like it; `keys` replace the user's own credentials.
+    After `stop` is set every wait ends with `Interrupted`.
+    """
+
+    def __init__(
+        self,
+        region: str,
+        *,
+        profile: str | None = None,
+        endpoint_url: str | None = None,
+        keys: tuple[str, str] | None = None,
+        front_url: str | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self.region = region
+        self.endpoint_url = endpoint_url
+        self.front_url = front_url
+        self.stop = stop or threading.Event()
+        self._keys = keys
+        self._profile = profile
+        self._clients: dict[tuple[str, str | None], Any] = {}
+        self._lock = threading.Lock()
+
+    @cached_property
+    def _session(self) -> Any:
+        if self._keys:
+            # Keys of our own must never mix with the user's: no profile is read, whatever the environment says.
+            os.environ.pop("AWS_PROFILE", None)
+            os.environ.pop("AWS_DEFAULT_PROFILE", None)
+            session = botocore.session.Session()
+            session.set_credentials(*self._keys)
+            return session
+        return botocore.session.Session(profile=self._profile)
+
+    def client(self, service: str, endpoint_url: str | None = None) -> Any:
+        """The client of one service, shared by all callers."""
+        endpoint_url = endpoint_url or self.endpoint_url
+        with self._lock:
+            client = self._clients.get((service, endpoint_url))
+            if client is None:
+                client = self._make_client(service, endpoint_url)
+                self._clients[service, endpoint_url] = client
+        return client
+
+    def _make_client(self, service: str, endpoint_url: str | None) -> Any:
+        proxies: dict[str, Any] = {"proxies": {}} if self._keys else {}
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 8},
+            max_pool_connections=64,
+            connect_timeout=10,
+            read_timeout=60,
+            user_agent_extra="chatops",
+            **proxies,
+        )
+        client = self._session.create_client(service, region_name=self.region, endpoint_url=endpoint_url, config=config)
+        if service in RATES:
+            limit = RateLimit(*RATES[service], stop=self.stop)
+            client.meta.events.register(f"before-send.{service}", lambda **_: limit.wait())
+        return client
+
+    def pages(self, service: str, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
+        """Every item that a paginated operation lists under `key`."""
+        for page in self.client(service).get_paginator(operation).paginate(**arguments):
+            yield from page.get(key, ())
+
+    @cached_property
+    def account(self) -> str:
+        """The id of the account that the credentials belong to."""
+        return str(self.client("sts").get_caller_identity()["Account"])
+
+    @cached_property
+    def partition(self) -> str:
+        return str(self._session.get_partition_for_region(self.region))
+
+    @cached_property
+    def dns_suffix(self) -> str:
+        """The domain under which this region's endpoints are, such as amazonaws.com or amazonaws.com.cn."""
+        data = self._session.get_component("data_loader").load_data("partitions")
+        found = next(one for one in data["partitions"] if one["id"] == self.partition)
+        return str(found["outputs"]["dnsSuffix"])
+
+    def arn(self, service: str, resource: str, *, account: bool = True, region: bool = True) -> str:
+        """The ARN of a resource of this account and region, or of a global or account-less one."""
+        where = self.region if region else ""
+        return f"arn:{self.partition}:{service}:{where}:{self.account if account else ''}:{resource}"
+
+    def websocket_url(self, api_id: str, stage: str) -> str:
+        """The address that chat clients connect to."""
+        return "ws" + self.connections_url(api_id, stage)[len("http") :]
+
+    def connections_url(self, api_id: str, stage: str) -> str:
+        """The @connections endpoint of a WebSocket API's stage.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
+        """
+        if self.front_url:
+            return f"{self.front_url}/{api_id}/{stage}"
+        if self.endpoint_url:
+            return f"{self.endpoint_url.rstrip('/')}/_aws/execute-api/{api_id}/{stage}"
+        return f"https://{api_id}.execute-api.{self.region}.{self.dns_suffix}/{stage}"
+
+    def http_url(self, api_id: str) -> str:
+        """The default endpoint of an HTTP API, without a slash at its end."""
+        if self.endpoint_url:
+            return f"{self.endpoint_url.rstrip('/')}/_aws/execute-api/{api_id}"
+        return f"https://{api_id}.execute-api.{self.region}.{self.dns_suffix}"
+
+    def together(self, *calls: Callable[[], Any]) -> list[Any]:
+        """Makes several calls at the same time and gives their answers in order. The first error is raised."""
+        with ThreadPoolExecutor(min(16, len(calls) or 1), thread_name_prefix="together") as pool:
+            return list(pool.map(lambda call: call(), calls))
+
+    def pause(self, seconds: float) -> None:
+        """Waits. Raises Interrupted when the run is stopped meanwhile."""
+        if self.stop.wait(seconds):
+            raise Interrupted
+
+    def wait_until(self, ready: Callable[[], T | None], *, what: str, limit: float = 120.0) -> T:
+        """Asks until `ready` gives something, ever less often, for at most `limit` seconds; else raises TimedOut."""
+        deadline, pause = time.monotonic() + limit, 0.2
+        while True:
+            answer = ready()
+            if answer:
+                return answer
+            if time.monotonic() >= deadline:
+                raise TimedOut(f"{what} took more than {limit:.0f} seconds")
+            self.pause(pause)
+            pause = min(pause * 1.3, 1.5)
+
+    def retry(
+        self,
+        call: Callable[[], T],
+        *,
+        when: Callable[[ClientError], bool],
+        say: Callable[[str], None],
+        text: str,
+        limit: float = 90.0,
+    ) -> T:
+        """Makes a call again while AWS refuses it for a reason that passes by itself, for at most `limit` seconds."""
+        began, pause = time.monotonic(), 0.5
+        while True:
+            try:
+                return call()
+            except ClientError as error:
+                waited = time.monotonic() - began
+                if not when(error) or waited >= limit:
+                    raise
+            say(f"{text} ({waited:.0f} s)")
+            self.pause(pause)
+            pause = min(pause * 1.3, 3.0)
+
+
+class RateLimit:
+    """A token bucket: lets `burst` calls through at once and `rate` per second after that."""
+
+    def __init__(self, rate: float, burst: float, stop: threading.Event | None = None) -> None:
+        self._rate, self._burst, self._stop = rate, burst, stop or threading.Event()
+        self._tokens, self._at = burst, time.monotonic()
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Returns when the next call may go out."""
+        with self._lock:
+            now = time.monotonic()
+            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - 1
+            self._at = now
+            owed = -self._tokens / self._rate
+        if owed > 0:
+            self._stop.wait(owed)
+
+
+def code(error: ClientError) -> str:
+    """AWS's own name of an error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def absent_is_fine() -> Iterator[None]:
+    """Ends the block quietly when the thing it asks for does not exist."""
+    try:
+        yield
+    except ClientError as error:
+        if code(error) not in NOT_FOUND:
+            raise
+
+
+@contextmanager
+def existing_is_fine() -> Iterator[None]:
+    """Ends the block quietly when the thing that it creates exists already."""
+    try:
+        yield
+    except ClientError as error:
+        if code(error) not in ALREADY_EXISTS:
+            raise
+
+
+def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tags in the form that DynamoDB and IAM take them in."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def tag_value(tags: list[dict[str, str]], key: str) -> str | None:
+    """The value of one tag in the form that DynamoDB and IAM give them in."""
+    return next((one["Value"] for one in tags if one["Key"] == key), None)

@@ -1,0 +1,95 @@
+"""config.yaml → a frozen, typed `Config`. The whole file is checked, and every problem is told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Table:
+    """The table of connections and the name of its string partition key."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Allow:
+    """An action that a function may do; `resource` is an ARN, or nothing for the stack's own table and API."""
+
+    action: str
+    resource: str | None = None
+
+
+@dataclass(frozen=True)
+class Function:
+    """A Lambda function. `memory` is in MB, `timeout` in seconds, `log_retention` in days."""
+
+    name: str
+    source: Path
+    handler: str
+    allow: tuple[Allow, ...] = ()
+    include: tuple[Path, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    runtime: str = "python3.12"
+    memory: int = 128
+    timeout: int = 10
+    log_retention: int = 14
+
+
+@dataclass(frozen=True)
+class WebSocket:
+    """The WebSocket API. `routes` leads from a route key to a function's key in `Config.functions`."""
+
+    name: str
+    stage: str
+    route_selection: str
+    auth: str
+    routes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class HttpApi:
+    """An HTTP API; its routes are like `GET /user/{userId}`."""
+
+    name: str
+    routes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that a stack is made of. All names carry the prefix; the keys of the mappings do not."""
+
+    stack: str
+    prefix: str
+    region: str | None
+    account: str | None
+    table: Table
+    functions: Mapping[str, Function]
+    websocket: WebSocket
+    http_apis: Mapping[str, HttpApi]
+    file: Path
+
+
+def load(file: Path | None = None) -> Config:
+    """The config in a file; without one `./config.yaml`, and where that does not exist the default.
+
+    Raises ConfigError with everything that is wrong, and UsageError when the file cannot be read.
+    """
+    from .parser import Parser
+
+    default_file = shipped("config.yaml")
+    default = Parser(default_file, None).config()
+    if file is None:
+        file = Path("config.yaml") if Path("config.yaml").is_file() else default_file
+    return default if file.resolve() == default_file.resolve() else Parser(file, default).config()
+
+
+def shipped(name: str) -> Path:
+    """A file that comes with chatops: inside the installed package, or beside it in a checkout."""
+    inside = HERE / name
+    return inside if inside.exists() else HERE.parent / name

@@ -1,0 +1,181 @@
+"""The plan: for each resource, what would be done to it and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from .resource import Blocked, Change, Live, Look, Resource
+from .walk import WORKERS, in_order
+
+
+class Action(str, Enum):
+    """What a step does; the value is its name in JSON."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    ADOPT = "adopt"
+    DELETE = "delete"
+    KEEP = "keep"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One resource and what is to be done to it. `reason` and `hint` say why a step is blocked or left alone."""
+
+    resource: Resource
+    action: Action
+    changes: tuple[Change, ...] = ()
+    reason: str | None = None
+    hint: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.resource.name
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps, in dependency order, and the live state that they were made from."""
+
+    steps: tuple[Step, ...]
+    live: Mapping[str, Live | None] = field(default_factory=dict)
+
+    def of(self, *actions: Action) -> list[Step]:
+        """The steps with one of these actions."""
+        return [step for step in self.steps if step.action in actions]
+
+    @property
+    def in_sync(self) -> bool:
+        return all(step.action is Action.KEEP for step in self.steps)
+
+
+Observed = Mapping[str, "Live | Blocked | None"]
+
+
+def observe(resources: Sequence[Resource], aws: Any) -> dict[str, Live | Blocked | None]:
+    """The live state of every resource, all read at the same time.
+
+    A resource that cannot be told apart is observed as its `Blocked`. Any other error ends the observation.
+    """
+    by_name = {one.name: one for one in resources}
+    order = in_order({one.name: [need.name for need in one.dependencies] for one in resources})
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="observe") as pool:
+        futures: dict[str, Future[Live | None]] = {}
+
+        def look(resource: Resource) -> Live | None:
+            # Those looked at were submitted earlier and the pool is first in, first out: no deadlock.
+            try:
+                return futures[resource.name].result()
+            except Blocked:
+                return None
+
+        for name in order:
+            futures[name] = pool.submit(by_name[name].observe, aws, look)
+        seen: dict[str, Live | Blocked | None] = {}
+        for name, future in futures.items():
+            try:
+                seen[name] = future.result()
+            except Blocked as blocked:
+                seen[name] = blocked
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return seen
+
+
+def plan_up(
+    resources: Sequence[Resource],
+    leftovers: Sequence[Resource],
+    observed: Observed,
+    aws: Any,
+    *,
+    adopt: bool = False,
+) -> Plan:
+    """What makes AWS equal to `resources`, and takes away `leftovers` that this stack owns."""
+    live = _live(observed)
+
+    def look(resource: Resource) -> Live | None:
+        return live.get(resource.name)
+
+    wanted = [_up_step(one, observed[one.name], look, aws, adopt) for one in _ordered(resources)]
+    return Plan((*wanted, *plan_down(leftovers, observed).steps), live)
+
+
+def plan_down(resources: Sequence[Resource], observed: Observed) -> Plan:
+    """What deletes everything that this stack owns, and nothing else."""
+    steps = [_down_step(one, observed[one.name]) for one in reversed(_ordered(resources))]
+    return Plan(tuple(steps), _live(observed))
+
+
+def differences(before: Any, after: Any, path: str = "") -> list[Change]:
+    """Every path at which two states differ; mappings are compared key by key, everything else whole."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        return [
+            change
+            for key in (*after, *(key for key in before if key not in after))
+            for change in differences(before.get(key), after.get(key), f"{path}.{key}" if path else str(key))
+        ]
+    return [] if before == after else [Change(path, before, after)]
+
+
+def _up_step(resource: Resource, seen: Live | Blocked | None, look: Look, aws: Any, adopt: bool) -> Step:
+    if isinstance(seen, Blocked):
+        return Step(resource, Action.BLOCKED, reason=seen.why, hint=seen.hint)
+    desired = resource.desired(aws, look)
+    if seen is None:
+        return Step(resource, Action.CREATE, tuple(differences({}, desired)))
+    changes = tuple(differences(seen.properties, desired))
+    fixed = [change for change in changes if change.path.split(".")[0] in resource.fixed]
+    if seen.owner not in (None, resource.stack):
+        return Step(
+            resource,
+            Action.BLOCKED,
+            changes,
+            f"it belongs to the stack {seen.owner!r}",
+            "Choose another name or prefix in the config, or take the other stack down first.",
+        )
+    if fixed:
+        what = ", ".join(change.path for change in fixed)
+        return Step(
+            resource,
+            Action.BLOCKED,
+            changes,
+            f"AWS cannot change {what} of one that exists",
+            resource.fixed[fixed[0].path.split(".")[0]],
+        )
+    if seen.owner is None and not adopt:
+        return Step(
+            resource,
+            Action.BLOCKED,
+            changes,
+            "one with this name exists already, and chatops did not create it",
+            "Take it over with `chatops up --adopt`, or choose another name or prefix in the config.",
+        )
+    if seen.owner is None:
+        return Step(resource, Action.ADOPT, changes)
+    return Step(resource, Action.UPDATE if changes else Action.KEEP, changes)
+
+
+def _down_step(resource: Resource, seen: Live | Blocked | None) -> Step:
+    if seen is None:
+        return Step(resource, Action.KEEP, reason="it does not exist")
+    if isinstance(seen, Blocked):
+        return Step(resource, Action.KEEP, reason=seen.why, hint=seen.hint)
+    if seen.owner != resource.stack:
+        owner = f"the stack {seen.owner!r}" if seen.owner else "somebody else: it carries no chatops tag"
+        return Step(resource, Action.KEEP, reason=f"it belongs to {owner}")
+    return Step(resource, Action.DELETE, tuple(differences(seen.properties, {})))
+
+
+def _ordered(resources: Iterable[Resource]) -> list[Resource]:
+    by_name = {one.name: one for one in resources}
+    return [by_name[name] for name in in_order({n: [d.name for d in r.dependencies] for n, r in by_name.items()})]
+
+
+def _live(observed: Observed) -> dict[str, Live | None]:
+    return {name: None if isinstance(seen, Blocked) else seen for name, seen in observed.items()}

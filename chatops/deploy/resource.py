@@ -1,0 +1,131 @@
+"""What the engine asks of a resource: say what you should be and what you are, in the same words."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+Properties = Mapping[str, Any]
+"""What a resource is or should be: nested mappings of plain JSON values."""
+
+PLACEHOLDER = "(known after apply)"
+"""Stands for a value that does not exist yet, such as the id of an API that is still to be created."""
+
+
+@dataclass(frozen=True)
+class Live:
+    """A resource as it exists now.
+
+    `properties` use the words of `Resource.desired`; `outputs` are the values that others need (ids, URLs);
+    `owner` is the stack in its ownership tag, or nothing when it carries none.
+    """
+
+    properties: Properties
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    owner: str | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference: the property's path, and its value before and after; None where there is none."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+class Blocked(Exception):
+    """A resource can be neither used nor changed as it is; a person has to decide. Carries why, and what to do."""
+
+    def __init__(self, why: str, hint: str) -> None:
+        super().__init__(why)
+        self.why, self.hint = why, hint
+
+
+Look = Callable[["Resource"], "Live | None"]
+"""Gives the live state of another resource, or nothing while it does not exist."""
+
+
+@dataclass(frozen=True, eq=False)
+class Resource(ABC):
+    """One AWS thing whose name we choose. Fields that hold other resources are its dependencies."""
+
+    stack: str
+
+    kind: ClassVar[str]
+    fixed: ClassVar[Mapping[str, str]] = {}
+    """Top-level properties that AWS cannot change in place, each with what to do instead."""
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """The name that AWS knows it by, unique within its kind."""
+
+    @property
+    def name(self) -> str:
+        """Its address in plans, events and errors: `kind.title`."""
+        return f"{self.kind}.{self.title}"
+
+    @property
+    def dependencies(self) -> tuple[Resource, ...]:
+        """Every resource that a field holds, directly or in a tuple or mapping."""
+        return tuple(found for one in fields(self) for found in _resources_in(getattr(self, one.name)))
+
+    @abstractmethod
+    def desired(self, aws: Any, look: Look) -> Properties:
+        """What it should be. Values that nobody knows yet contain `PLACEHOLDER`."""
+
+    @abstractmethod
+    def observe(self, aws: Any, look: Look) -> Live | None:
+        """What it is, or nothing when it does not exist. Raises `Blocked` when that cannot be told."""
+
+    @abstractmethod
+    def create(self, aws: Any, desired: Properties, look: Look) -> None:
+        """Creates it with its ownership tag. When it already exists: leaves it, and returns."""
+
+    @abstractmethod
+    def update(self, aws: Any, changes: Iterable[Change], desired: Properties, look: Look) -> None:
+        """Makes the changes in place, and no others."""
+
+    @abstractmethod
+    def delete(self, aws: Any, look: Look) -> None:
+        """Deletes it. When it is already gone: returns."""
+
+    @abstractmethod
+    def tag(self, aws: Any, look: Look) -> None:
+        """Puts the ownership tag on one that exists."""
+
+
+def output(look: Look, resource: Resource, key: str) -> str:
+    """One output of another resource, or the placeholder while it does not exist."""
+    live = look(resource)
+    return live.outputs[key] if live else PLACEHOLDER
+
+
+_listener: ContextVar[Callable[[str], None]] = ContextVar("listener")
+
+
+def progress(text: str) -> None:
+    """Tells whoever watches the step in hand what it is waiting for."""
+    listener = _listener.get(None)
+    if listener:
+        listener(text)
+
+
+def listen(listener: Callable[[str], None]) -> None:
+    """Sends the progress of the step that runs in this context to `listener`."""
+    _listener.set(listener)
+
+
+def _resources_in(value: Any) -> Iterator[Resource]:
+    if isinstance(value, Resource):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _resources_in(one)
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from _resources_in(one)

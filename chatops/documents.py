@@ -1,0 +1,129 @@
+"""What `--json` prints: plain documents made from plans, events and connections. Their shape is a promise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from .deploy import events
+from .deploy.apply import Outcome
+from .deploy.plan import Action, Plan, Step
+from .errors import explain
+from .ops.connections import Connection
+
+Document = dict[str, Any]
+
+STATES = {
+    Action.KEEP: "ok",
+    Action.CREATE: "missing",
+    Action.UPDATE: "drifted",
+    Action.ADOPT: "not ours",
+    Action.BLOCKED: "blocked",
+    Action.DELETE: "left over",
+}
+
+
+def error_document(error: BaseException) -> Document:
+    """An error: what happened, why, and what to do next."""
+    told = explain(error)
+    return {"event": "error", "what": told.what, "why": told.why, "hint": told.hint}
+
+
+def event_document(event: events.Event) -> Document:
+    """One thing that happened to one resource during an apply."""
+    name = {
+        events.Started: "started",
+        events.Progressed: "progress",
+        events.Finished: "finished",
+        events.Failed: "failed",
+        events.Skipped: "skipped",
+    }[type(event)]
+    document: Document = {"event": name, "resource": event.resource, "action": event.action.value}
+    if isinstance(event, events.Progressed):
+        document["text"] = event.text
+    elif isinstance(event, events.Finished):
+        document["seconds"] = round(event.seconds, 2)
+        if event.action is Action.UPDATE:
+            document["paths"] = list(event.paths)
+        if event.reason:
+            document["reason"] = event.reason
+    elif isinstance(event, events.Failed):
+        told = explain(event.error)
+        document |= {"what": told.what, "why": told.why, "hint": told.hint}
+    return document
+
+
+def summary_document(where: Document, outcome: Outcome, outputs: Document) -> Document:
+    """How an apply ended."""
+    return {
+        "event": "summary",
+        **where,
+        "created": outcome.names(Action.CREATE),
+        "updated": outcome.names(Action.UPDATE),
+        "adopted": outcome.names(Action.ADOPT),
+        "deleted": outcome.names(Action.DELETE),
+        "unchanged": outcome.names(Action.KEEP),
+        "failed": sorted(outcome.failed),
+        "skipped": sorted(outcome.skipped),
+        "seconds": round(outcome.seconds, 2),
+        "outputs": outputs,
+    }
+
+
+def step_document(step: Step) -> Document:
+    """What would be done to one resource."""
+    changes = [{"path": one.path, "before": one.before, "after": one.after} for one in step.changes]
+    document: Document = {"resource": step.name, "action": step.action.value, "changes": changes}
+    if step.reason:
+        document["reason"] = step.reason
+    if step.hint:
+        document["hint"] = step.hint
+    return document
+
+
+def plan_document(where: Document, plan: Plan) -> Document:
+    """What `up` would do."""
+    return {**where, "in_sync": plan.in_sync, "steps": [step_document(step) for step in plan.steps]}
+
+
+def resource_state(step: Step) -> str:
+    """A resource's health in a word or two."""
+    paths = [change.path for change in step.changes]
+    if step.action is Action.UPDATE and paths and all(path.startswith("stages.") for path in paths):
+        return "not live"
+    return STATES[step.action]
+
+
+def status_document(
+    where: Document, plan: Plan, websocket_url: str | None, connections: Sequence[Connection], total: int
+) -> Document:
+    """The stack's health and its connections; `total` counts rows that are not listed too."""
+    now = datetime.now(timezone.utc)
+    return {
+        **where,
+        "websocket_url": websocket_url,
+        "resources": [{"name": step.name, "state": resource_state(step)} for step in plan.steps],
+        "live": sum(one.is_live is True for one in connections),
+        "stale": sum(one.is_live is False for one in connections),
+        "rows": total,
+        "connections": [connection_document(one, now) for one in connections],
+    }
+
+
+def connection_document(one: Connection, now: datetime) -> Document:
+    """One connection; times in ISO 8601 and UTC."""
+    return {
+        "connection_id": one.connection_id,
+        "state": one.state,
+        "connected_at": _iso(one.connected_at),
+        "last_active_at": _iso(one.last_active_at),
+        "source_ip": one.source_ip,
+        "user_agent": one.user_agent,
+        "idle_seconds": one.idle_seconds(now),
+        "age_seconds": one.age_seconds(now),
+    }
+
+
+def _iso(then: datetime | None) -> str | None:
+    return then.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z") if then else None

@@ -1,0 +1,146 @@
+"""Reads a YAML file key by key, and collects everything that is wrong with it, with line and key path."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+Node = yaml.nodes.Node
+
+
+@dataclass
+class Reader:
+    """Reads one file's nodes into plain values. What is wrong goes to `problems`, and reading goes on."""
+
+    file: str
+    problems: list[str] = field(default_factory=list)
+
+    def problem(self, node: Node | None, path: str, text: str) -> None:
+        """Notes what is wrong at a node."""
+        line = f"{self.file}:{node.start_mark.line + 1}: " if node else f"{self.file}: "
+        self.problems.append(f"{line}{path + ': ' if path else ''}{text}")
+
+    def parse(self, text: str) -> Node | None:
+        """The file's root node, or nothing when it is empty or not YAML."""
+        try:
+            return yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            where = f"{self.file}:{mark.line + 1}: " if mark else f"{self.file}: "
+            self.problems.append(f"{where}not YAML: {error.problem or error.context}")
+        except (yaml.YAMLError, RecursionError, ValueError) as error:
+            self.problems.append(f"{self.file}: not YAML: {str(error).splitlines()[0]}")
+        return None
+
+    def mapping(self, node: Node | None, path: str, keys: Iterable[str] | None = None) -> dict[str, Node]:
+        """The nodes of a mapping by key; nothing and null are empty. With `keys`, any other key is a problem."""
+        if node is None or is_null(node):
+            return {}
+        if not isinstance(node, yaml.MappingNode):
+            self.problem(node, path, f"must be a mapping (key: value), not {kind(node)}")
+            return {}
+        found: dict[str, Node] = {}
+        for key_node, value in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.problem(key_node, path, "a key must be plain text")
+                continue
+            key = str(key_node.value)
+            here = f"{path}.{key}" if path else key
+            if keys is not None and key not in keys:
+                self.problem(key_node, here, f"unknown key{suggestion(key, keys)}")
+            elif key in found:
+                self.problem(key_node, here, "stands here twice; keep one")
+            else:
+                found[key] = value
+        return found
+
+    def text(
+        self,
+        node: Node | None,
+        path: str,
+        default: str,
+        *,
+        pattern: str = "",
+        rule: str = "",
+        among: Iterable[str] = (),
+    ) -> str:
+        """A text that matches `pattern` (`rule` says it in words) or is one of `among`."""
+        if node is None:
+            return default
+        if not isinstance(node, yaml.ScalarNode) or node.tag != "tag:yaml.org,2002:str":
+            quotes = f' (write it in quotes: "{node.value}")' if _is_number(node) else ""
+            self.problem(node, path, f"must be text, not {kind(node)}{quotes}")
+            return default
+        value = str(node.value)
+        if pattern and not re.fullmatch(pattern, value, re.ASCII):
+            self.problem(node, path, f"{shown(value)} is not {rule}")
+            return default
+        among = tuple(among)
+        if among and value not in among:
+            self.problem(node, path, f"{shown(value)} is not one of {', '.join(among)}{suggestion(value, among)}")
+            return default
+        return value
+
+    def number(self, node: Node | None, path: str, default: int, *, low: int, high: int, unit: str) -> int:
+        """A whole number within bounds."""
+        if node is None:
+            return default
+        value: Any = None
+        if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:int":
+            try:
+                value = yaml.SafeLoader("").construct_yaml_int(node)
+            except ValueError:
+                value = None
+        if value is None:
+            self.problem(node, path, f"must be a whole number of {unit}, not {kind(node)}")
+            return default
+        if not low <= value <= high:
+            self.problem(node, path, f"{shown(str(value))} is not between {low} and {high} {unit}")
+            return default
+        return int(value)
+
+    def items(self, node: Node | None, path: str) -> list[Node]:
+        """The nodes of a list; nothing and null are empty."""
+        if node is None or is_null(node):
+            return []
+        if not isinstance(node, yaml.SequenceNode):
+            self.problem(node, path, f"must be a list, not {kind(node)}")
+            return []
+        return list(node.value)
+
+
+def is_null(node: Node) -> bool:
+    """True for a key with nothing after it."""
+    return bool(node.tag == "tag:yaml.org,2002:null")
+
+
+def kind(node: Node) -> str:
+    """What a node is, in words."""
+    if isinstance(node, yaml.MappingNode):
+        return "a mapping"
+    if isinstance(node, yaml.SequenceNode):
+        return "a list"
+    names: Mapping[str, str] = {"int": "a number", "float": "a number", "bool": "true or false", "null": "nothing"}
+    short = node.tag.rpartition(":")[2]
+    return names.get(short, {"str": "text", "timestamp": "a date"}.get(short, f"a {short}"))
+
+
+def suggestion(word: str, among: Iterable[str]) -> str:
+    """`; did you mean …?` for a word that is nearly one of those known, else nothing."""
+    near = difflib.get_close_matches(word, list(among), 1, 0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def shown(value: str) -> str:
+    """A value of the file inside an error: quoted, escaped, and not too long."""
+    text = ascii(value) if not value.isprintable() else repr(value)
+    return text if len(text) <= 60 else text[:57] + "…'"
+
+
+def _is_number(node: Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag.endswith((":int", ":float", ":bool", ":timestamp"))

@@ -1,0 +1,1 @@
+"""The kinds of AWS things that a stack is made of, one per file."""

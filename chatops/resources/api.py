@@ -1,0 +1,140 @@
+"""An API Gateway API by itself: its name, its protocol, and the id that everybody else needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from botocore.exceptions import ClientError
+
+from ..aws import STACK_TAG, THROTTLED, Aws, absent_is_fine, code
+from ..deploy.resource import Blocked, Change, Live, Look, Properties, Resource, progress
+
+DELETE_LIMIT = 300.0
+"""Seconds to keep trying DeleteApi, which AWS allows far less often than other calls."""
+
+
+@dataclass(frozen=True, eq=False)
+class Api(Resource):
+    """A WebSocket or HTTP API, without its routes: see `stage.Stage` for those.
+
+    It is a resource of its own so that nothing goes in a circle: a function's role needs the API's id to allow
+    posting to its connections, and the API's routes need the function.
+
+    API names are not unique. Ours is the one with our name, our protocol and our tag; of several (two first
+    `up` at once) the oldest, and the others are a difference that goes away.
+    """
+
+    api: str
+    stage: str
+    route_selection: str
+
+    protocol: ClassVar[str]
+
+    @property
+    def title(self) -> str:
+        return self.api
+
+    def desired(self, aws: Aws, look: Look) -> Properties:
+        return {"route_selection": self.route_selection, "duplicates": []}
+
+    def observe(self, aws: Aws, look: Look) -> Live | None:
+        named = [
+            one
+            for one in aws.pages("apigatewayv2", "get_apis", "Items")
+            if one["Name"] == self.api and one["ProtocolType"] == self.protocol
+        ]
+        ours = [one for one in named if one.get("Tags", {}).get(STACK_TAG) == self.stack]
+        if len(named) > 1 and not ours:
+            ids = ", ".join(sorted(one["ApiId"] for one in named))
+            raise Blocked(
+                f"{len(named)} APIs are named {self.api} ({ids}), and chatops created none of them",
+                f"Delete or rename all but one of them, or tag the one to take over with {STACK_TAG}={self.stack}.",
+            )
+        if not named:
+            return None
+        first, *others = sorted(ours or named, key=lambda one: (str(one["CreatedDate"]), one["ApiId"]))
+        return Live(
+            {
+                "route_selection": first["RouteSelectionExpression"],
+                "duplicates": [one["ApiId"] for one in others],
+            },
+            {"api_id": first["ApiId"], **self.addresses(aws, first["ApiId"])},
+            first.get("Tags", {}).get(STACK_TAG),
+        )
+
+    def addresses(self, aws: Aws, api_id: str) -> dict[str, str]:
+        """The addresses that others may want, by output name."""
+        raise NotImplementedError
+
+    def create(self, aws: Aws, desired: Properties, look: Look) -> None:
+        aws.client("apigatewayv2").create_api(
+            Name=self.api,
+            ProtocolType=self.protocol,
+            RouteSelectionExpression=desired["route_selection"],
+            Tags={STACK_TAG: self.stack},
+        )
+
+    def update(self, aws: Aws, changes: Iterable[Change], desired: Properties, look: Look) -> None:
+        live = self.observe(aws, look)
+        if not live:
+            return
+        parts = {change.path: change.before for change in changes}
+        if "route_selection" in parts:
+            aws.client("apigatewayv2").update_api(
+                ApiId=live.outputs["api_id"], RouteSelectionExpression=desired["route_selection"]
+            )
+        for api_id in live.properties["duplicates"]:
+            self._delete(aws, api_id)
+
+    def delete(self, aws: Aws, look: Look) -> None:
+        live = self.observe(aws, look)
+        if live and live.owner == self.stack:
+            for api_id in (live.outputs["api_id"], *live.properties["duplicates"]):
+                self._delete(aws, api_id)
+
+    def tag(self, aws: Aws, look: Look) -> None:
+        live = self.observe(aws, look)
+        if live:
+            arn = aws.arn("apigateway", f"/apis/{live.outputs['api_id']}", account=False)
+            aws.client("apigatewayv2").tag_resource(ResourceArn=arn, Tags={STACK_TAG: self.stack})
+
+    def _delete(self, aws: Aws, api_id: str) -> Any:
+        with absent_is_fine():
+            return aws.retry(
+                lambda: aws.client("apigatewayv2").delete_api(ApiId=api_id),
+                when=_throttled,
+                say=progress,
+                text="API Gateway takes few deletions at a time; trying again",
+                limit=DELETE_LIMIT,
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class WebSocketApi(Api):
+    """The API that chat clients connect to."""
+
+    kind: ClassVar[str] = "websocket_api"
+    protocol: ClassVar[str] = "WEBSOCKET"
+
+    def addresses(self, aws: Aws, api_id: str) -> dict[str, str]:
+        return {
+            "websocket_url": aws.websocket_url(api_id, self.stage),
+            "connections_url": aws.connections_url(api_id, self.stage),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class HttpApi(Api):
+    """An API that a browser opens."""
+
+    kind: ClassVar[str] = "http_api"
+    protocol: ClassVar[str] = "HTTP"
+
+    def addresses(self, aws: Aws, api_id: str) -> dict[str, str]:
+        return {"http_url": aws.http_url(api_id)}
+
+
+def _throttled(error: ClientError) -> bool:
+    return code(error) in THROTTLED

@@ -1,0 +1,153 @@
+"""A Lambda function: its code, its configuration, and the waiting that Lambda asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from botocore.exceptions import ClientError
+
+from ..aws import STACK_TAG, Aws, absent_is_fine, code, existing_is_fine
+from ..deploy.resource import Change, Live, Look, Properties, Resource, output, progress
+from .log_group import LogGroup
+from .role import Role
+
+
+@dataclass(frozen=True, eq=False)
+class Function(Resource):
+    """A function from a zip. `memory` is in MB, `timeout` in seconds.
+
+    `code_sha256` and `read_zip` are the package's hash and bytes; the bytes are read only to be uploaded.
+    `addresses` are environment variables whose value is an address that is known once its API exists.
+    """
+
+    function: str
+    runtime: str
+    handler: str
+    memory: int
+    timeout: int
+    environment: Mapping[str, str]
+    code_sha256: str
+    read_zip: Callable[[], bytes]
+    role: Role
+    log_group: LogGroup
+    addresses: Mapping[str, tuple[Resource, str]]
+
+    kind: ClassVar[str] = "function"
+
+    @property
+    def title(self) -> str:
+        return self.function
+
+    def arn(self, aws: Aws) -> str:
+        return aws.arn("lambda", f"function:{self.function}")
+
+    def desired(self, aws: Aws, look: Look) -> Properties:
+        addresses = {key: output(look, resource, name) for key, (resource, name) in self.addresses.items()}
+        return {
+            "runtime": self.runtime,
+            "handler": self.handler,
+            "memory": self.memory,
+            "timeout": self.timeout,
+            "environment": {**self.environment, **{key: value for key, value in addresses.items() if value}},
+            "role": self.role.arn(aws),
+            "code_sha256": self.code_sha256,
+        }
+
+    def observe(self, aws: Aws, look: Look) -> Live | None:
+        with absent_is_fine():
+            found = aws.client("lambda").get_function(FunctionName=self.function)
+            now = found["Configuration"]
+            return Live(
+                {
+                    "runtime": now.get("Runtime"),
+                    "handler": now.get("Handler"),
+                    "memory": now["MemorySize"],
+                    "timeout": now["Timeout"],
+                    "environment": now.get("Environment", {}).get("Variables", {}),
+                    "role": now["Role"],
+                    "code_sha256": now["CodeSha256"],
+                },
+                {"arn": now["FunctionArn"]},
+                found.get("Tags", {}).get(STACK_TAG),
+            )
+        return None
+
+    def create(self, aws: Aws, desired: Properties, look: Look) -> None:
+        with existing_is_fine():
+            self._patiently(
+                aws,
+                lambda: aws.client("lambda").create_function(
+                    FunctionName=self.function,
+                    Code={"ZipFile": self.read_zip()},
+                    Tags={STACK_TAG: self.stack},
+                    **self._configuration(desired),
+                ),
+            )
+        self._wait_until_ready(aws)
+
+    def update(self, aws: Aws, changes: Iterable[Change], desired: Properties, look: Look) -> None:
+        parts = {change.path.split(".")[0] for change in changes}
+        client = aws.client("lambda")
+        # Lambda takes one update at a time.
+        # https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+        if parts - {"code_sha256"}:
+            self._wait_until_ready(aws)
+            configuration = self._configuration(desired)
+            self._patiently(
+                aws, lambda: client.update_function_configuration(FunctionName=self.function, **configuration)
+            )
+        if "code_sha256" in parts:
+            self._wait_until_ready(aws)
+            self._patiently(
+                aws, lambda: client.update_function_code(FunctionName=self.function, ZipFile=self.read_zip())
+            )
+        self._wait_until_ready(aws)
+
+    def delete(self, aws: Aws, look: Look) -> None:
+        with absent_is_fine():
+            self._patiently(aws, lambda: aws.client("lambda").delete_function(FunctionName=self.function))
+
+    def tag(self, aws: Aws, look: Look) -> None:
+        aws.client("lambda").tag_resource(Resource=self.arn(aws), Tags={STACK_TAG: self.stack})
+
+    def _configuration(self, desired: Properties) -> dict[str, Any]:
+        return {
+            "Runtime": desired["runtime"],
+            "Handler": desired["handler"],
+            "MemorySize": desired["memory"],
+            "Timeout": desired["timeout"],
+            "Environment": {"Variables": desired["environment"]},
+            "Role": desired["role"],
+        }
+
+    def _patiently(self, aws: Aws, call: Callable[[], Any]) -> Any:
+        return aws.retry(call, when=_passes_by_itself, say=progress, text="waiting for the role or the last update")
+
+    def _wait_until_ready(self, aws: Aws) -> None:
+        progress("waiting for the function to be Active")
+        now = aws.wait_until(lambda: self._settled_state(aws), what=f"function {self.function} becoming Active")
+        if now["State"] == "Failed" or now.get("LastUpdateStatus") == "Failed":
+            why = now.get("LastUpdateStatusReason") or now.get("StateReason") or "no reason given"
+            raise FunctionFailed(f"Lambda could not make {self.function} ready: {why}")
+
+    def _settled_state(self, aws: Aws) -> Any:
+        now = aws.client("lambda").get_function_configuration(FunctionName=self.function)
+        busy = now.get("State") == "Pending" or now.get("LastUpdateStatus") == "InProgress"
+        return None if busy else {"State": "Active", **now}
+
+
+class FunctionFailed(Exception):
+    """Lambda took the function, and could not make it ready to run."""
+
+
+def _passes_by_itself(error: ClientError) -> bool:
+    """A role that Lambda does not see yet, or an update that is still under way.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-deployment.html
+    """
+    text = str(error)
+    if code(error) == "InvalidParameterValueException":
+        return "assumed by Lambda" in text or "does not have permissions to call" in text
+    return code(error) == "ResourceConflictException" and ("progress" in text or "Pending" in text)

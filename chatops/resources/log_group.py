@@ -1,0 +1,55 @@
+"""A function's log group, created by us so that it expires, and goes with `down`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..aws import STACK_TAG, Aws, absent_is_fine, existing_is_fine
+from ..deploy.resource import Change, Live, Look, Properties, Resource
+
+
+@dataclass(frozen=True, eq=False)
+class LogGroup(Resource):
+    """The log group of one function; `retention` is how many days its events are kept."""
+
+    function: str
+    retention: int
+
+    kind: ClassVar[str] = "log_group"
+
+    @property
+    def title(self) -> str:
+        return f"/aws/lambda/{self.function}"
+
+    def arn(self, aws: Aws) -> str:
+        return aws.arn("logs", f"log-group:{self.title}")
+
+    def desired(self, aws: Aws, look: Look) -> Properties:
+        return {"retention": self.retention}
+
+    def observe(self, aws: Aws, look: Look) -> Live | None:
+        groups = aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=self.title)
+        found = next((one for one in groups if one["logGroupName"] == self.title), None)
+        if not found:
+            return None
+        with absent_is_fine():
+            tags = aws.client("logs").list_tags_for_resource(resourceArn=self.arn(aws))["tags"]
+            return Live({"retention": found.get("retentionInDays")}, owner=tags.get(STACK_TAG))
+        return None
+
+    def create(self, aws: Aws, desired: Properties, look: Look) -> None:
+        with existing_is_fine():
+            aws.client("logs").create_log_group(logGroupName=self.title, tags={STACK_TAG: self.stack})
+            self.update(aws, (), desired, look)
+
+    def update(self, aws: Aws, changes: Iterable[Change], desired: Properties, look: Look) -> None:
+        aws.client("logs").put_retention_policy(logGroupName=self.title, retentionInDays=desired["retention"])
+
+    def delete(self, aws: Aws, look: Look) -> None:
+        with absent_is_fine():
+            aws.client("logs").delete_log_group(logGroupName=self.title)
+
+    def tag(self, aws: Aws, look: Look) -> None:
+        aws.client("logs").tag_resource(resourceArn=self.arn(aws), tags={STACK_TAG: self.stack})

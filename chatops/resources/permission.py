@@ -1,0 +1,57 @@
+"""Who may invoke a function: the statements of its resource policy that are about an API."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ..aws import Aws, absent_is_fine, existing_is_fine
+
+GATEWAY = "apigateway.amazonaws.com"
+
+
+def statements(aws: Aws, function: str, api_id: str) -> list[Any]:
+    """The statements of a function's policy that let this API, or any, invoke it."""
+    with absent_is_fine():
+        policy = json.loads(aws.client("lambda").get_policy(FunctionName=function)["Policy"])
+        return [
+            one
+            for one in policy["Statement"]
+            if GATEWAY in json.dumps(one.get("Principal"))
+            and (f":{api_id}/" in source(one) or ":execute-api:" not in source(one))
+        ]
+    return []
+
+
+def source(statement: Any) -> str:
+    """The SourceArn of a statement, or `*` for one that lets any API in."""
+    for operator in ("ArnLike", "ArnEquals", "StringLike", "StringEquals"):
+        for key, value in statement.get("Condition", {}).get(operator, {}).items():
+            if key.lower() == "aws:sourcearn":
+                return str(value)
+    return "*"
+
+
+def permit(aws: Aws, function: str, wanted: Sequence[str], live: Sequence[Any]) -> None:
+    """Lets exactly the `wanted` routes, each named by its SourceArn, invoke a function; `live` are its statements now.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html
+    """
+    client = aws.client("lambda")
+    sources = {source(one) for one in live}
+    for arn in wanted:
+        if arn not in sources:
+            with existing_is_fine():
+                client.add_permission(
+                    FunctionName=function,
+                    StatementId="chatops-" + hashlib.sha256(arn.encode()).hexdigest()[:24],
+                    Action="lambda:InvokeFunction",
+                    Principal=GATEWAY,
+                    SourceArn=arn,
+                )
+    for statement in live:
+        if source(statement) not in wanted:
+            with absent_is_fine():
+                client.remove_permission(FunctionName=function, StatementId=statement["Sid"])

@@ -1,0 +1,350 @@
+"""What an API does once it is called: routes, integrations, permissions, and the stage that makes them live."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from ..aws import STACK_TAG, Aws, absent_is_fine, existing_is_fine
+from ..deploy.resource import Change, Live, Look, Properties, Resource, output, progress
+from . import permission
+from .api import Api
+from .function import Function
+
+DEPLOYED_BY = "chatops "
+"""How the description of a deployment of ours begins; the fingerprint of the routes in it follows."""
+
+
+@dataclass
+class _Seen:
+    """What an API holds now, with the ids that changing it takes."""
+
+    routes: dict[str, Any] = field(default_factory=dict)
+    integrations: dict[str, Any] = field(default_factory=dict)
+    stages: dict[str, Any] = field(default_factory=dict)
+    deployments: dict[str, str] = field(default_factory=dict)
+    policies: dict[str, list[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Stage(Resource):
+    """The routes of an API and the stage that serves them.
+
+    "Exists but is not live" is a difference: a deployment is a snapshot of the routes, and ours carries their
+    fingerprint in its description.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-set-up-websocket-deployment.html
+    """
+
+    api: Api
+    routes: Mapping[str, Function]
+    authorization: Mapping[str, str]
+
+    kind: ClassVar[str] = "stage"
+    payload_format: ClassVar[str | None] = None
+    """The event's format, where the API has more than one."""
+    deploys: ClassVar[bool] = False
+    """Whether a change is live only after a deployment of ours."""
+
+    @property
+    def title(self) -> str:
+        return self.api.api
+
+    def integration_uri(self, aws: Aws, function: Function) -> str:
+        """The function's address in an integration."""
+        raise NotImplementedError
+
+    def source_arn(self, aws: Aws, api_id: str, route: str) -> str:
+        """The one route that may invoke the function, as Lambda's permission names it."""
+        raise NotImplementedError
+
+    def desired_stage(self, routes: Properties) -> Properties:
+        """The stage itself, given its routes."""
+        raise NotImplementedError
+
+    def desired(self, aws: Aws, look: Look) -> Properties:
+        api_id = output(look, self.api, "api_id")
+        routes = {
+            key: {
+                "integration": self.integration_uri(aws, function),
+                **({"payload_format": self.payload_format} if self.payload_format else {}),
+                "authorization": self.authorization.get(key, "NONE"),
+            }
+            for key, function in self.routes.items()
+        }
+        permissions: dict[str, list[str]] = {}
+        for key, function in self.routes.items():
+            permissions.setdefault(function.function, []).append(self.source_arn(aws, api_id, key))
+        return {
+            "routes": routes,
+            "permissions": {name: sorted(arns) for name, arns in permissions.items()},
+            "unused_integrations": [],
+            "stages": {self.api.stage: self.desired_stage(routes)},
+        }
+
+    def observe(self, aws: Aws, look: Look) -> Live | None:
+        api = look(self.api)
+        if not api:
+            return None
+        seen = self._see(aws, api.outputs["api_id"])
+        if not (seen.routes or seen.integrations or seen.stages):
+            return None
+        used = {self._integration_id(route) for route in seen.routes.values()}
+        return Live(
+            {
+                "routes": {key: self._live_route(route, seen) for key, route in seen.routes.items()},
+                "permissions": {
+                    name: sorted({permission.source(one) for one in statements})
+                    for name, statements in seen.policies.items()
+                    if statements
+                },
+                "unused_integrations": sorted(set(seen.integrations) - used),
+                "stages": {
+                    name: self._live_stage(stage, seen)
+                    for name, stage in seen.stages.items()
+                    if name == self.api.stage or stage.get("Tags", {}).get(STACK_TAG) == self.stack
+                },
+            },
+            dict(api.outputs),
+            api.owner,
+        )
+
+    def create(self, aws: Aws, desired: Properties, look: Look) -> None:
+        self.update(aws, (), desired, look)
+
+    def update(self, aws: Aws, changes: Iterable[Change], desired: Properties, look: Look) -> None:
+        api = look(self.api)
+        if not api:
+            return
+        api_id = api.outputs["api_id"]
+        seen = self._see(aws, api_id)
+        permissions = desired["permissions"]
+        aws.together(
+            *(
+                lambda f=name: permission.permit(aws, f, permissions.get(f, []), seen.policies.get(f, []))
+                for name in {*permissions, *seen.policies}
+            ),
+            lambda: self._set_routes(aws, api_id, desired, seen),
+        )
+        for name, stage in desired["stages"].items():
+            self._set_stage(aws, api_id, name, stage, seen)
+        for name in seen.stages:
+            if name not in desired["stages"] and seen.stages[name].get("Tags", {}).get(STACK_TAG) == self.stack:
+                with absent_is_fine():
+                    aws.client("apigatewayv2").delete_stage(ApiId=api_id, StageName=name)
+
+    def delete(self, aws: Aws, look: Look) -> None:
+        api = look(self.api)
+        if not api:
+            return
+        api_id, gateway = api.outputs["api_id"], aws.client("apigatewayv2")
+        seen = self._see(aws, api_id)
+
+        def gone(call: Any, **arguments: Any) -> None:
+            with absent_is_fine():
+                call(ApiId=api_id, **arguments)
+
+        aws.together(*(lambda n=name: gone(gateway.delete_stage, StageName=n) for name in seen.stages))
+        aws.together(
+            *(lambda i=one["RouteId"]: gone(gateway.delete_route, RouteId=i) for one in seen.routes.values()),
+            *(lambda f=name: permission.permit(aws, f, [], seen.policies[f]) for name in seen.policies),
+        )
+        aws.together(*(lambda i=one: gone(gateway.delete_integration, IntegrationId=i) for one in seen.integrations))
+
+    def tag(self, aws: Aws, look: Look) -> None:
+        api = look(self.api)
+        if api and self.api.stage in self._see(aws, api.outputs["api_id"]).stages:
+            path = f"/apis/{api.outputs['api_id']}/stages/{self.api.stage}"
+            arn = aws.arn("apigateway", path, account=False)
+            aws.client("apigatewayv2").tag_resource(ResourceArn=arn, Tags={STACK_TAG: self.stack})
+
+    def _see(self, aws: Aws, api_id: str) -> _Seen:
+        seen = _Seen()
+
+        def listed(operation: str) -> list[Any]:
+            with absent_is_fine():
+                return list(aws.pages("apigatewayv2", operation, "Items", ApiId=api_id))
+            return []
+
+        routes, integrations, stages, deployments = aws.together(
+            lambda: listed("get_routes"),
+            lambda: listed("get_integrations"),
+            lambda: listed("get_stages"),
+            lambda: listed("get_deployments") if self.deploys else [],
+        )
+        seen.routes = {one["RouteKey"]: one for one in routes}
+        seen.integrations = {one["IntegrationId"]: one for one in integrations}
+        seen.stages = {one["StageName"]: one for one in stages}
+        seen.deployments = {one["DeploymentId"]: one.get("Description", "") for one in deployments}
+        uris = [one.get("IntegrationUri", "") for one in integrations]
+        names = {function.function for function in self.routes.values()}
+        names |= {name for uri in uris for name in [_function_in(uri)] if name}
+        policies = aws.together(*(lambda n=name: permission.statements(aws, n, api_id) for name in sorted(names)))
+        seen.policies = dict(zip(sorted(names), policies, strict=True))
+        return seen
+
+    def _set_routes(self, aws: Aws, api_id: str, desired: Properties, seen: _Seen) -> None:
+        gateway = aws.client("apigatewayv2")
+        wanted = {route["integration"] for route in desired["routes"].values()}
+        ids = {
+            one["IntegrationUri"]: key
+            for key, one in seen.integrations.items()
+            if one.get("IntegrationUri") in wanted and self._is_right(one)
+        }
+        missing = sorted(wanted - set(ids))
+        ids |= dict(
+            zip(missing, aws.together(*(lambda u=uri: self._integrate(aws, api_id, u) for uri in missing)), strict=True)
+        )
+
+        def set_route(key: str) -> None:
+            route, live = desired["routes"][key], seen.routes.get(key)
+            if live and self._live_route(live, seen) == route:
+                return
+            what = {"Target": f"integrations/{ids[route['integration']]}", "AuthorizationType": route["authorization"]}
+            if live:
+                gateway.update_route(ApiId=api_id, RouteId=live["RouteId"], **what)
+            else:
+                with existing_is_fine():
+                    gateway.create_route(ApiId=api_id, RouteKey=key, **what)
+
+        def delete_route(key: str) -> None:
+            with absent_is_fine():
+                gateway.delete_route(ApiId=api_id, RouteId=seen.routes[key]["RouteId"])
+
+        aws.together(
+            *(lambda k=key: set_route(k) for key in desired["routes"]),
+            *(lambda k=key: delete_route(k) for key in seen.routes if key not in desired["routes"]),
+        )
+        for unused in set(seen.integrations) - set(ids.values()):
+            with absent_is_fine():
+                gateway.delete_integration(ApiId=api_id, IntegrationId=unused)
+
+    def _set_stage(self, aws: Aws, api_id: str, name: str, desired: Properties, seen: _Seen) -> None:
+        gateway, live = aws.client("apigatewayv2"), seen.stages.get(name)
+        if live and self._live_stage(live, seen) == desired:
+            return
+        deployment: dict[str, str] = {}
+        if desired["deployment"] and not (live and self._live_stage(live, seen)["deployment"] == desired["deployment"]):
+            progress("deploying the routes")
+            made = gateway.create_deployment(ApiId=api_id, Description=desired["deployment"])
+            self._wait_until_deployed(aws, api_id, made["DeploymentId"])
+            deployment = {"DeploymentId": made["DeploymentId"]}
+        if live is None:
+            with existing_is_fine():
+                gateway.create_stage(
+                    ApiId=api_id,
+                    StageName=name,
+                    AutoDeploy=desired["auto_deploy"],
+                    Tags={STACK_TAG: self.stack},
+                    **deployment,
+                )
+            return
+        if live.get("AutoDeploy", False) != desired["auto_deploy"]:
+            # A deployment cannot be chosen while AutoDeploy is on, so that goes first.
+            gateway.update_stage(ApiId=api_id, StageName=name, AutoDeploy=desired["auto_deploy"])
+        if deployment:
+            gateway.update_stage(ApiId=api_id, StageName=name, **deployment)
+            self._delete_old_deployments(aws, api_id, deployment["DeploymentId"], seen)
+
+    def _wait_until_deployed(self, aws: Aws, api_id: str, deployment_id: str) -> None:
+        def ended() -> Any:
+            now = aws.client("apigatewayv2").get_deployment(ApiId=api_id, DeploymentId=deployment_id)
+            return now if now["DeploymentStatus"] != "PENDING" else None
+
+        now = aws.wait_until(ended, what=f"deploying {self.api.api}")
+        if now["DeploymentStatus"] == "FAILED":
+            raise DeploymentFailed(f"{self.api.api}: {now.get('DeploymentStatusMessage', 'no reason given')}")
+
+    def _delete_old_deployments(self, aws: Aws, api_id: str, current: str, seen: _Seen) -> None:
+        used = {stage.get("DeploymentId") for name, stage in seen.stages.items() if name != self.api.stage}
+        for old, description in seen.deployments.items():
+            if description.startswith(DEPLOYED_BY) and old not in {current, *used}:
+                with absent_is_fine():
+                    aws.client("apigatewayv2").delete_deployment(ApiId=api_id, DeploymentId=old)
+
+    def _integrate(self, aws: Aws, api_id: str, uri: str) -> str:
+        made = aws.client("apigatewayv2").create_integration(
+            ApiId=api_id, IntegrationUri=uri, **self.integration_settings()
+        )
+        return str(made["IntegrationId"])
+
+    def integration_settings(self) -> dict[str, str]:
+        return {"IntegrationType": "AWS_PROXY", "IntegrationMethod": "POST"}
+
+    def _is_right(self, integration: Any) -> bool:
+        return bool(
+            integration["IntegrationType"] == "AWS_PROXY"
+            and self.payload_format in (None, integration.get("PayloadFormatVersion"))
+        )
+
+    def _integration_id(self, route: Any) -> str:
+        return str(route.get("Target", "")).removeprefix("integrations/")
+
+    def _live_route(self, route: Any, seen: _Seen) -> Properties:
+        found = seen.integrations.get(self._integration_id(route), {})
+        proxy = "" if found.get("IntegrationType") == "AWS_PROXY" else f"{found.get('IntegrationType', 'no')} "
+        return {
+            "integration": f"{proxy}{found.get('IntegrationUri', 'integration')}",
+            **({"payload_format": found.get("PayloadFormatVersion")} if self.payload_format else {}),
+            "authorization": route.get("AuthorizationType", "NONE"),
+        }
+
+    def _live_stage(self, stage: Any, seen: _Seen) -> Properties:
+        return {
+            "auto_deploy": stage.get("AutoDeploy", False),
+            "deployment": seen.deployments.get(stage.get("DeploymentId", ""), None),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class WebSocketStage(Stage):
+    """The routes that a message's `action` selects, deployed by an explicit deployment."""
+
+    deploys: ClassVar[bool] = True
+
+    def integration_uri(self, aws: Aws, function: Function) -> str:
+        path = f"path/2015-03-31/functions/{function.arn(aws)}/invocations"
+        return f"arn:{aws.partition}:apigateway:{aws.region}:lambda:{path}"
+
+    def source_arn(self, aws: Aws, api_id: str, route: str) -> str:
+        return aws.arn("execute-api", f"{api_id}/{self.api.stage}/{route}")
+
+    def desired_stage(self, routes: Properties) -> Properties:
+        text = json.dumps(routes, sort_keys=True).encode()
+        return {"auto_deploy": False, "deployment": DEPLOYED_BY + hashlib.sha256(text).hexdigest()[:16]}
+
+
+@dataclass(frozen=True, eq=False)
+class HttpStage(Stage):
+    """HTTP routes; the stage $default serves them at the root, and AutoDeploy makes every change live.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-stages.html
+    """
+
+    payload_format: ClassVar[str | None] = "2.0"
+
+    def integration_uri(self, aws: Aws, function: Function) -> str:
+        return function.arn(aws)
+
+    def integration_settings(self) -> dict[str, str]:
+        return {**super().integration_settings(), "PayloadFormatVersion": "2.0"}
+
+    def source_arn(self, aws: Aws, api_id: str, route: str) -> str:
+        method, _, path = route.partition(" ")
+        where = f"*/{'*' if method == 'ANY' else method}{path}" if path else f"*/{route}"
+        return aws.arn("execute-api", f"{api_id}/{where}")
+
+    def desired_stage(self, routes: Properties) -> Properties:
+        return {"auto_deploy": True, "deployment": None}
+
+
+class DeploymentFailed(Exception):
+    """API Gateway could not deploy the routes."""
+
+
+def _function_in(uri: str) -> str | None:
+    """The function's name in an integration's URI, which names it by its ARN."""
+    _, found, rest = uri.partition(":function:")
+    return rest.split("/")[0].split(":")[0] if found else None

@@ -1,0 +1,118 @@
+"""The DynamoDB table that lists the open connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..aws import STACK_TAG, Aws, absent_is_fine, code, existing_is_fine, tag_list, tag_value
+from ..deploy.resource import Change, Live, Look, Properties, Resource, progress
+
+TTL_ATTRIBUTE = "expiresAt"
+"""Epoch seconds after which DynamoDB may delete a row; connect writes it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table(Resource):
+    """An on-demand table with one string key and a time to live, for rows whose $disconnect never came."""
+
+    table: str
+    key: str
+
+    kind: ClassVar[str] = "table"
+    fixed: ClassVar = {
+        "key": "A table's key is fixed when it is created. Choose another table name in the config, or delete "
+        "this table yourself if its rows may go, then run `chatops up` again.",
+    }
+
+    @property
+    def title(self) -> str:
+        return self.table
+
+    def arn(self, aws: Aws) -> str:
+        return aws.arn("dynamodb", f"table/{self.table}")
+
+    def desired(self, aws: Aws, look: Look) -> Properties:
+        return {"key": {self.key: "S"}, "billing": "PAY_PER_REQUEST", "time_to_live": TTL_ATTRIBUTE}
+
+    def observe(self, aws: Aws, look: Look) -> Live | None:
+        dynamodb = aws.client("dynamodb")
+        with absent_is_fine():
+            found = dynamodb.describe_table(TableName=self.table)["Table"]
+            if found["TableStatus"] == "DELETING":
+                self._wait_until_gone(aws)
+                return None
+            tags = list(aws.pages("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=found["TableArn"]))
+            ttl = dynamodb.describe_time_to_live(TableName=self.table)["TimeToLiveDescription"]
+            types = {one["AttributeName"]: one["AttributeType"] for one in found["AttributeDefinitions"]}
+            billing = found.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
+            enabled = ttl["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
+            return Live(
+                {
+                    "key": {one["AttributeName"]: types[one["AttributeName"]] for one in found["KeySchema"]},
+                    "billing": billing,
+                    "time_to_live": ttl.get("AttributeName") if enabled else None,
+                },
+                owner=tag_value(tags, STACK_TAG),
+            )
+        return None
+
+    def create(self, aws: Aws, desired: Properties, look: Look) -> None:
+        with existing_is_fine():
+            aws.client("dynamodb").create_table(
+                TableName=self.table,
+                BillingMode=desired["billing"],
+                KeySchema=[{"AttributeName": self.key, "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": self.key, "AttributeType": "S"}],
+                Tags=tag_list({STACK_TAG: self.stack}),
+            )
+            self._wait_until_active(aws)
+            self._set_time_to_live(aws)
+
+    def update(self, aws: Aws, changes: Iterable[Change], desired: Properties, look: Look) -> None:
+        paths = {change.path for change in changes}
+        self._wait_until_active(aws)
+        if "billing" in paths:
+            aws.client("dynamodb").update_table(TableName=self.table, BillingMode=desired["billing"])
+            self._wait_until_active(aws)
+        if "time_to_live" in paths:
+            self._set_time_to_live(aws)
+
+    def delete(self, aws: Aws, look: Look) -> None:
+        with absent_is_fine():
+            aws.retry(
+                lambda: aws.client("dynamodb").delete_table(TableName=self.table),
+                when=lambda error: code(error) == "ResourceInUseException",
+                say=progress,
+                text="the table is busy",
+            )
+        self._wait_until_gone(aws)
+
+    def tag(self, aws: Aws, look: Look) -> None:
+        aws.client("dynamodb").tag_resource(ResourceArn=self.arn(aws), Tags=tag_list({STACK_TAG: self.stack}))
+
+    def _set_time_to_live(self, aws: Aws) -> None:
+        dynamodb = aws.client("dynamodb")
+        now = dynamodb.describe_time_to_live(TableName=self.table)["TimeToLiveDescription"]
+        if now["TimeToLiveStatus"] in ("ENABLED", "ENABLING") and now.get("AttributeName") == TTL_ATTRIBUTE:
+            return
+        # One change an hour, says AWS; a table adopted with another attribute needs two: off, then on.
+        # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html
+        if now["TimeToLiveStatus"] == "ENABLED":
+            other = {"Enabled": False, "AttributeName": now["AttributeName"]}
+            dynamodb.update_time_to_live(TableName=self.table, TimeToLiveSpecification=other)
+        wanted = {"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
+        dynamodb.update_time_to_live(TableName=self.table, TimeToLiveSpecification=wanted)
+
+    def _status(self, aws: Aws) -> str | None:
+        with absent_is_fine():
+            return str(aws.client("dynamodb").describe_table(TableName=self.table)["Table"]["TableStatus"])
+        return None
+
+    def _wait_until_active(self, aws: Aws) -> None:
+        progress("waiting for the table to be ACTIVE")
+        aws.wait_until(lambda: self._status(aws) == "ACTIVE", what=f"table {self.table} becoming ACTIVE")
+
+    def _wait_until_gone(self, aws: Aws) -> None:
+        aws.wait_until(lambda: self._status(aws) is None, what=f"deleting the table {self.table}")

@@ -1,0 +1,161 @@
+"""One run of a command: its options, and the config, the account and the stack that they lead to."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import config
+from .errors import UsageError
+
+if TYPE_CHECKING:
+    from .aws import Aws
+    from .render import Output
+    from .stack import Stack
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every command that talks to AWS takes."""
+
+    config: Path | None = None
+    region: str | None = None
+    profile: str | None = None
+    endpoint_url: str | None = None
+    local: bool = False
+    as_json: bool = False
+    debug: bool = False
+
+
+class Session:
+    """Leads from options to a stack, a step at a time; nothing is read or asked before it is needed."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.stop = threading.Event()
+
+    @cached_property
+    def output(self) -> Output:
+        from .render import Output
+
+        return Output(as_json=self.options.as_json)
+
+    @cached_property
+    def config(self) -> config.Config:
+        return config.load(self.options.config)
+
+    @cached_property
+    def stack(self) -> Stack:
+        from .stack import Stack
+
+        return Stack(self.config, self.aws)
+
+    @cached_property
+    def aws(self) -> Aws:
+        """The account and region to work in. Raises UsageError when they are not the ones that the config allows."""
+        from .aws import Aws
+
+        if self.options.local:
+            from .local import server
+
+            region = self._region(default=server.REGION)
+            url = server.ensure(self.note).endpoint_url
+            return Aws(region, endpoint_url=url, keys=server.KEYS, stop=self.stop)
+        region = self._region()
+        aws = Aws(region, profile=self.options.profile, endpoint_url=self.options.endpoint_url, stop=self.stop)
+        pinned = self.config.account
+        if pinned and aws.account != pinned:
+            raise UsageError(
+                f"These credentials belong to account {aws.account}",
+                f"the config {self.config.file} allows only {pinned}",
+                "Choose the right profile with --profile; nothing was changed.",
+            )
+        return aws
+
+    @property
+    def where(self) -> dict[str, str]:
+        """Stack, account and region, as every document begins."""
+        return {"stack": self.config.stack, "account": self.aws.account, "region": self.aws.region}
+
+    def head(self) -> None:
+        """Shows what is about to be touched."""
+        note = f"local AWS at {self.aws.endpoint_url}" if self.options.local else ""
+        self.output.head(self.where, note)
+        flag, written = self.options.region, self.config.region
+        if flag and written and flag != written:
+            self.note(f"--region {flag} wins over region: {written} in {self.config.file}.")
+
+    def note(self, text: str) -> None:
+        """Something for a person to know; a program's JSON is not disturbed by it."""
+        self.output.say(text, "yellow")
+
+    def may(self, question: str, *, yes: bool, unattended: bool) -> bool:
+        """Whether a change may go on: answered by --yes, never asked of a local AWS, else asked of the person.
+
+        Without a person `unattended` decides: False means an error that asks for --yes.
+        """
+        if yes or self.options.local:
+            return True
+        if self.output.is_interactive and not self.options.as_json:
+            return self.output.confirm(question)
+        if not unattended:
+            raise UsageError(
+                "This deletes things, and nobody is there to ask", "no terminal is attached", "Add --yes to go on."
+            )
+        return True
+
+    @contextmanager
+    def stoppable(self) -> Iterator[None]:
+        """Within it Ctrl-C and SIGTERM stop new steps, let those under way end, and raise nothing."""
+
+        def stop(*_: Any) -> None:
+            if not self.stop.is_set():
+                self.stop.set()
+                self.note("\nStopping: calls in flight end first.")
+
+        before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+    def _region(self, default: str | None = None) -> str:
+        environment = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        region = self.options.region or self.config.region or environment
+        if not region and not self.options.local:
+            import botocore.session
+
+            region = botocore.session.Session(profile=self.options.profile).get_config_variable("region")
+        region = region or default
+        if not region:
+            raise UsageError(
+                "No region is chosen",
+                "neither --region, the config, AWS_REGION nor the profile names one",
+                "Check the region you mean, then add for example --region ap-northeast-2.",
+            )
+        return _known(region)
+
+
+def _known(region: str) -> str:
+    import botocore.session
+
+    session = botocore.session.Session()
+    partitions = session.get_available_partitions()
+    known = [one for name in partitions for one in session.get_available_regions("lambda", name)]
+    if region in known:
+        return region
+    near = difflib.get_close_matches(region, known, 1)
+    raise UsageError(
+        f"There is no region {region!r}",
+        "AWS's list, as this botocore knows it, does not have it",
+        f"Did you mean {near[0]}?" if near else "A new region may need a newer boto3: pip install -U boto3",
+    )

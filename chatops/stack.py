@@ -1,0 +1,206 @@
+"""Config → resources: the picture of what runs on AWS, to be read from top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from .aws import STACK_TAG, Aws
+from .config import Config
+from .config import Function as FunctionConfig
+from .deploy.plan import Action, Plan, observe, plan_down, plan_up
+from .deploy.resource import Live, Resource
+from .errors import ChatopsError, ConfigError, UsageError
+from .package import Package, package
+from .reader import suggestion
+from .resources.api import Api, HttpApi, WebSocketApi
+from .resources.function import Function
+from .resources.log_group import LogGroup
+from .resources.role import MANAGE_CONNECTIONS, Grant, Role, role_path
+from .resources.stage import HttpStage, Stage, WebSocketStage
+from .resources.table import Table
+
+DEFAULT_KEY = "connectionId"
+CONNECTIONS_ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+"""boto3's own variable: leads a function's posts to what stands in for AWS.
+
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+"""
+
+
+@dataclass
+class Stack:
+    """A config in one account and region."""
+
+    config: Config
+    aws: Aws
+
+    @cached_property
+    def resources(self) -> list[Resource]:
+        """Everything that the config asks for."""
+        config, name, region = self.config, self.config.stack, self.aws.region
+        table = Table(name, config.table.name, config.table.key)
+        websocket = self.websocket
+        web = {
+            key: HttpApi(name, one.name, "$default", "$request.method $request.path")
+            for key, one in config.http_apis.items()
+        }
+        functions: dict[str, Function] = {}
+        for key, one in config.functions.items():
+            log_group = LogGroup(name, one.name, one.log_retention)
+            actions = tuple(allow.action for allow in one.allow if not allow.resource)
+            grants = tuple(Grant(allow.action, allow.resource) for allow in one.allow if allow.resource)
+            role = Role(name, one.name, region, actions, grants, log_group, table, websocket, config.websocket.stage)
+            code = _package(config, one)
+            functions[key] = Function(
+                stack=name,
+                function=one.name,
+                runtime=one.runtime,
+                handler=one.handler,
+                memory=one.memory,
+                timeout=one.timeout,
+                environment=self._environment(one),
+                code_sha256=code.sha256,
+                read_zip=code.read,
+                role=role,
+                log_group=log_group,
+                addresses=self._addresses(one),
+            )
+        stages: list[Stage] = [
+            WebSocketStage(
+                name,
+                websocket,
+                {route: functions[key] for route, key in config.websocket.routes.items()},
+                {"$connect": "AWS_IAM"} if config.websocket.auth == "iam" else {},
+            )
+        ]
+        for key, api in web.items():
+            routes = {route: functions[function] for route, function in config.http_apis[key].routes.items()}
+            stages.append(HttpStage(name, api, routes, {}))
+        made = functions.values()
+        return [
+            table,
+            websocket,
+            *web.values(),
+            *(function.log_group for function in made),
+            *(function.role for function in made),
+            *made,
+            *stages,
+        ]
+
+    @cached_property
+    def websocket(self) -> WebSocketApi:
+        """The API that the chat's clients connect to."""
+        one = self.config.websocket
+        return WebSocketApi(self.config.stack, one.name, one.stage, one.route_selection)
+
+    def plan_up(self, *, adopt: bool = False) -> Plan:
+        """What makes AWS equal to the config."""
+        leftovers = self.leftovers()
+        observed = observe([*self.resources, *leftovers], self.aws)
+        return plan_up(self.resources, leftovers, observed, self.aws, adopt=adopt)
+
+    def plan_down(self) -> Plan:
+        """What deletes everything of this stack, and of its earlier configs."""
+        resources = [*self.resources, *self.leftovers()]
+        return plan_down(resources, observe(resources, self.aws))
+
+    def remains(self) -> list[str]:
+        """The names of what still exists of this stack and is its own."""
+        return [step.name for step in self.plan_down().of(Action.DELETE)]
+
+    def leftovers(self) -> list[Resource]:
+        """What carries this stack's tag and is not in the config (any more)."""
+        known = {one.name for one in self.resources}
+        found = {one.name: one for one in self._tagged() if one.name not in known}
+        return list(found.values())
+
+    def live_api(self) -> Live | None:
+        """The WebSocket API as it exists now."""
+        return self.websocket.observe(self.aws, lambda _: None)
+
+    def url(self, name: str | None) -> str:
+        """The chat's address, or that of the HTTP API with this name. Raises UsageError when there is none."""
+        if name is not None and name not in self.config.http_apis:
+            known = ", ".join(self.config.http_apis) or "none"
+            near = suggestion(name, self.config.http_apis).removeprefix("; ")
+            raise UsageError(f"The config has no HTTP API {name!r}", f"it has: {known}", near.capitalize())
+        api: Api = self.websocket
+        if name is not None:
+            api = HttpApi(self.config.stack, self.config.http_apis[name].name, "$default", "")
+        live = api.observe(self.aws, lambda _: None)
+        if not live or live.owner != self.config.stack:
+            where = f"account {self.aws.account}, region {self.aws.region}"
+            raise ChatopsError(f"{api.name} does not exist", where, "Run `chatops up` first, or check the region.")
+        return live.outputs["websocket_url"] if name is None else live.outputs["http_url"] + "/"
+
+    def _environment(self, function: FunctionConfig) -> dict[str, str]:
+        table = self.config.table
+        environment = {key: value for key, value in function.environment.items() if value != "{websocket_url}"}
+        if any(one.action.startswith("dynamodb:") and not one.resource for one in function.allow):
+            environment["WEBSOCKET_TABLE"] = table.name
+            if table.key != DEFAULT_KEY:
+                environment["TABLE_KEY"] = table.key
+        return environment
+
+    def _addresses(self, function: FunctionConfig) -> dict[str, tuple[Resource, str]]:
+        addresses: dict[str, tuple[Resource, str]] = {
+            key: (self.websocket, "websocket_url")
+            for key, value in function.environment.items()
+            if value == "{websocket_url}"
+        }
+        if self.aws.endpoint_url and any(one.action == MANAGE_CONNECTIONS for one in function.allow):
+            addresses[CONNECTIONS_ENDPOINT] = (self.websocket, "connections_url")
+        return addresses
+
+    def _tagged(self) -> Iterator[Resource]:
+        name, region = self.config.stack, self.aws.region
+
+        def logs(function: str) -> LogGroup:
+            return LogGroup(name, function, 1)
+
+        def role(function: str) -> Role:
+            return Role(name, function, region, (), (), logs(function), Table(name, "", ""), None, "")
+
+        filters = [{"Key": STACK_TAG, "Values": [name]}]
+        tagged = ("resourcegroupstaggingapi", "get_resources", "ResourceTagMappingList")
+        for one in self.aws.pages(*tagged, TagFilters=filters):
+            service, what = one["ResourceARN"].split(":", 5)[2::3]
+            if service == "dynamodb" and what.startswith("table/"):
+                yield Table(name, what.removeprefix("table/"), DEFAULT_KEY)
+            elif service == "logs" and what.startswith("log-group:/aws/lambda/"):
+                yield logs(what.removeprefix("log-group:/aws/lambda/").removesuffix(":*"))
+            elif service == "lambda" and what.startswith("function:"):
+                function = what.removeprefix("function:")
+                yield Function(name, function, "", "", 0, 0, {}, "", bytes, role(function), logs(function), {})
+        for one in self.aws.pages("iam", "list_roles", "Roles", PathPrefix=role_path(name, region)):
+            yield role(one["RoleName"].removesuffix(f"-{region}"))
+        for one in self.aws.pages("apigatewayv2", "get_apis", "Items"):
+            if one.get("Tags", {}).get(STACK_TAG) == name:
+                api: Api
+                if one["ProtocolType"] == "WEBSOCKET":
+                    api = WebSocketApi(name, one["Name"], "", "")
+                    yield from (api, WebSocketStage(name, api, {}, {}))
+                else:
+                    api = HttpApi(name, one["Name"], "", "")
+                    yield from (api, HttpStage(name, api, {}, {}))
+
+
+def outputs(stack: Stack, live: dict[str, Live | None]) -> dict[str, object]:
+    """The addresses that a stack gives its users."""
+    api = live.get(stack.websocket.name)
+    urls = {}
+    for key, one in stack.config.http_apis.items():
+        found = live.get(f"http_api.{one.name}")
+        if found:
+            urls[key] = found.outputs["http_url"] + "/"
+    return {"websocket_url": api.outputs["websocket_url"] if api else None, "http_urls": urls}
+
+
+def _package(config: Config, function: FunctionConfig) -> Package:
+    try:
+        return package(function.source, function.include)
+    except SyntaxError as error:
+        problem = f"{error.filename}:{error.lineno}: functions.{function.name}.source: {error.msg}"
+        raise ConfigError(str(config.file), [problem]) from None
