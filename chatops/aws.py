@@ -76,9 +76,6 @@ class Aws:
     @cached_property
     def _session(self) -> Any:
         if self._keys:
-            # Keys of our own must never mix with the user's: no profile is read, whatever the environment says.
-            os.environ.pop("AWS_PROFILE", None)
-            os.environ.pop("AWS_DEFAULT_PROFILE", None)
             session = botocore.session.Session()
             session.set_credentials(*self._keys)
             return session
@@ -200,6 +197,17 @@ class Aws:
             say(f"{text} ({waited:.0f} s)")
             self.pause(pause)
             pause = min(pause * 1.3, 3.0)
+
+
+def forget_credentials() -> None:
+    """Takes everything of AWS's but the region out of this process's environment, and its files out of reach.
+
+    A run against the local AWS uses keys of its own, and must never mix them with the user's.
+    """
+    for key in [key for key in os.environ if key.startswith("AWS_")]:
+        if key not in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+            del os.environ[key]
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 
 
 class RateLimit:

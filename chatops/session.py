@@ -61,11 +61,12 @@ class Session:
     @cached_property
     def aws(self) -> Aws:
         """The account and region to work in. Raises UsageError when they are not the ones that the config allows."""
-        from .aws import Aws
+        from .aws import Aws, forget_credentials
 
         if self.options.local:
             from .local import server
 
+            forget_credentials()
             region = self._region(default=server.REGION)
             url = server.ensure(self.note).endpoint_url
             return Aws(region, endpoint_url=url, keys=server.KEYS, stop=self.stop)

@@ -174,8 +174,10 @@ class Stack:
             elif service == "lambda" and what.startswith("function:"):
                 function = what.removeprefix("function:")
                 yield Function(name, function, "", "", 0, 0, {}, "", bytes, role(function), logs(function), {})
+                yield logs(function)
         for one in self.aws.pages("iam", "list_roles", "Roles", PathPrefix=role_path(name, region)):
-            yield role(one["RoleName"].removesuffix(f"-{region}"))
+            function = one["RoleName"].removesuffix(f"-{region}")
+            yield from (role(function), logs(function))
         for one in self.aws.pages("apigatewayv2", "get_apis", "Items"):
             if one.get("Tags", {}).get(STACK_TAG) == name:
                 api: Api

@@ -185,7 +185,8 @@ def _process(server: Server) -> Any:
 
     try:
         process = psutil.Process(server.pid)
-        ours = abs(process.create_time() - server.born) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        same = abs(process.create_time() - server.born) < 1 and "ministack" in process.cmdline()
+        ours = same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return None
     return process if ours else None

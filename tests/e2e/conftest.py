@@ -1,0 +1,170 @@
+"""A local AWS of the tests' own, and the real command line against it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import websockets.sync.client as websockets
+
+REGION = "ap-northeast-2"
+WSCAT = Path(__file__).parent / "node_modules" / ".bin" / "wscat"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+@dataclass
+class Finished:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def documents(self) -> list[dict[str, Any]]:
+        """Its JSON lines."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """Its last JSON line."""
+        return self.documents[-1]
+
+
+@dataclass
+class Chatops:
+    """The command line, run as a user runs it: a process of its own, in a folder of its own."""
+
+    folder: Path
+    state: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CHATOPS_"))}
+        return {**kept, "XDG_STATE_HOME": str(self.state), "COLUMNS": "200", **self.environment}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Starts a command and gives the process."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "chatops", *arguments],
+            cwd=self.folder,
+            env=self._environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def run(self, *arguments: str) -> Finished:
+        """Runs a command to its end."""
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=180)
+        return Finished(process.returncode, out, err)
+
+    def must(self, *arguments: str) -> Finished:
+        """Runs a command that must end well."""
+        finished = self.run(*arguments)
+        assert finished.code == 0, f"{arguments}: {finished.code}\n{finished.out}\n{finished.err}"
+        return finished
+
+    def local(self, *arguments: str) -> Finished:
+        """Runs a command against the local AWS, which must end well."""
+        return self.must(*arguments, "--local", "--json")
+
+    def write_config(self, text: str) -> None:
+        """The config that the commands find in their folder."""
+        (self.folder / "config.yaml").write_text(text, encoding="utf-8")
+
+    def url(self) -> str:
+        """The WebSocket URL."""
+        return self.must("url", "--local").out.strip()
+
+
+@dataclass
+class Boto:
+    """boto3 against the local AWS, as its root: what the tests believe, not what chatops says."""
+
+    endpoint_url: str
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            region_name=REGION,
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def everything(self) -> list[str]:
+        """The name of every table, role, function, log group and API that there is."""
+        return [
+            *self.client("dynamodb").list_tables()["TableNames"],
+            *(one["RoleName"] for one in self.client("iam").list_roles()["Roles"]),
+            *(one["FunctionName"] for one in self.client("lambda").list_functions()["Functions"]),
+            *(one["logGroupName"] for one in self.client("logs").describe_log_groups()["logGroups"]),
+            *(one["Name"] for one in self.client("apigatewayv2").get_apis()["Items"]),
+        ]
+
+
+@pytest.fixture(scope="session")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The state directory, with a local AWS that is stopped at the end."""
+    folder = tmp_path_factory.mktemp("state")
+    yield folder
+    Chatops(folder, folder).must("local", "stop")
+
+
+@pytest.fixture(scope="session")
+def boto(state: Path) -> Boto:
+    chatops = Chatops(state, state)
+    chatops.must("local", "start")
+    return Boto(chatops.must("local", "status", "--json").last["endpoint_url"])
+
+
+@pytest.fixture
+def chatops(tmp_path: Path, state: Path, boto: Boto) -> Iterator[Chatops]:
+    """The command line in an empty folder; what a test left on the local AWS is taken down after it."""
+    command = Chatops(tmp_path, state)
+    yield command
+    command.run("down", "--local", "--yes")
+
+
+@pytest.fixture
+def deployed(chatops: Chatops) -> Chatops:
+    """The default stack, up."""
+    chatops.local("up")
+    return chatops
+
+
+@pytest.fixture
+def connect(deployed: Chatops) -> Iterator[Callable[[], Any]]:
+    """Opens connections to the chat of the default stack; they are closed at the end."""
+    with ExitStack() as opened:
+        yield lambda: opened.enter_context(websockets.connect(deployed.url(), open_timeout=20, proxy=None))
+
+
+@pytest.fixture(scope="session")
+def wscat() -> str:
+    """The tutorial's client. Without it the test is skipped; in CI that is a failure."""
+    if not WSCAT.exists() or not shutil.which("node"):
+        text = "wscat is not installed: run `make wscat` (it needs Node)"
+        if os.environ.get("CI"):
+            pytest.fail(text)
+        pytest.skip(text)
+    return str(WSCAT)

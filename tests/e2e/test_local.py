@@ -1,0 +1,145 @@
+"""The local AWS: started when needed, told from strangers, stopped without harm to others."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from .conftest import Chatops
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Chatops]:
+    """The command line with a state directory of its own, so that no local AWS runs yet."""
+    command = Chatops(tmp_path, tmp_path / "state")
+    yield command
+    command.must("local", "stop")
+
+
+def test_it_starts_on_loopback_and_stops(fresh: Chatops) -> None:
+    assert fresh.must("local", "status", "--json").last["running"] is False
+    fresh.must("local", "start")
+    status = fresh.must("local", "status", "--json").last
+    assert status["running"] is True
+    assert status["endpoint_url"].startswith("http://127.0.0.1:")
+    listening = {one.laddr.ip for one in psutil.Process(status["pid"]).net_connections() if one.status == "LISTEN"}
+    assert listening == {"127.0.0.1"}
+    assert Path(status["log"]).is_file()
+    again = fresh.must("local", "start", "--json").last
+    assert again["pid"] == status["pid"], "a second start finds the first"
+    fresh.must("local", "stop")
+    assert not psutil.pid_exists(status["pid"])
+    assert fresh.must("local", "status", "--json").last["running"] is False
+
+
+def test_a_port_that_is_taken_is_left_to_its_owner(fresh: Chatops) -> None:
+    with socket.socket() as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):  # then it is taken already, by whoever
+            stranger.bind(("127.0.0.1", 4566))
+            stranger.listen()
+        told = fresh.must("local", "start")
+        assert "4566 is taken" in told.err
+        status = fresh.must("local", "status", "--json").last
+        assert not status["endpoint_url"].endswith(":4566")
+
+
+def test_a_crash_is_told_and_the_next_command_starts_anew(fresh: Chatops) -> None:
+    fresh.must("local", "start")
+    pid = fresh.must("local", "status", "--json").last["pid"]
+    process = psutil.Process(pid)
+    os.kill(pid, signal.SIGKILL)
+    process.wait(10)
+    assert "ended by itself" in fresh.must("local", "status").out
+    told = fresh.must("plan", "--local")
+    assert f"pid {pid}) has ended by itself" in told.err
+    assert fresh.must("local", "status", "--json").last["pid"] != pid
+
+
+def test_a_process_that_got_the_pid_later_is_not_stopped(fresh: Chatops) -> None:
+    fresh.must("local", "start")
+    state = fresh.state / "chatops" / "local.json"
+    remembered = state.read_text()
+    pid = fresh.must("local", "status", "--json").last["pid"]
+    stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        state.write_text(remembered.replace(str(pid), str(stranger.pid)))
+        fresh.must("local", "stop")
+        assert stranger.poll() is None
+    finally:
+        assert stranger.stdin
+        stranger.stdin.close()
+        stranger.wait(10)
+        state.write_text(remembered)
+
+
+def test_the_users_own_credentials_go_nowhere_near_the_local_aws(fresh: Chatops) -> None:
+    fresh.environment = {
+        "AWS_PROFILE": "does-not-exist",
+        "AWS_ACCESS_KEY_ID": "AKIAREALREALREALREAL",
+        "AWS_SECRET_ACCESS_KEY": "a-real-secret",
+        "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+    }
+    assert fresh.must("plan", "--local", "--json").last["account"] == "000000000000"
+    pid = fresh.must("local", "status", "--json").last["pid"]
+    environment = psutil.Process(pid).environ()
+    assert not [key for key in environment if key.startswith("AWS_") and key != "AWS_EC2_METADATA_DISABLED"]
+    assert "a-real-secret" not in environment.values()
+
+
+def test_without_the_extra_the_error_says_what_to_install(fresh: Chatops, tmp_path: Path) -> None:
+    hide = tmp_path / "hide"
+    hide.mkdir()
+    (hide / "sitecustomize.py").write_text(
+        "import importlib.util as u\nreal = u.find_spec\n"
+        "u.find_spec = lambda name, *a: None if name == 'ministack' else real(name, *a)\n"
+    )
+    fresh.environment = {"PYTHONPATH": str(hide)}
+    refused = fresh.run("up", "--local")
+    fresh.environment = {}
+    assert refused.code == 2
+    assert "pip install 'chatops[local]'" in refused.err
+
+
+def test_installed_from_a_wheel_it_works_in_an_empty_directory(fresh: Chatops, tmp_path: Path) -> None:
+    built = tmp_path / "built"
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(built), str(ROOT)], check=True)
+    (wheel,) = built.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {"chatops/config.yaml", "chatops/handlers/send.py", "chatops/py.typed"} <= set(names)
+    assert not [name for name in names if name.startswith("tests/") or "node_modules" in name]
+    installed = tmp_path / "installed"
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(installed), str(wheel)], check=True)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    fresh.folder, fresh.environment = empty, {"PYTHONPATH": str(installed)}
+    where = subprocess.run(
+        [sys.executable, "-c", "import chatops; print(chatops.__file__)"],
+        cwd=empty,
+        env={**os.environ, **fresh.environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert where.stdout.startswith(str(installed))
+    summary = fresh.local("up").last
+    assert summary["failed"] == []
+    assert summary["outputs"]["websocket_url"].startswith("ws://127.0.0.1:")
+    with urllib.request.urlopen(fresh.must("local", "status", "--json").last["endpoint_url"] + "/_ministack/health"):
+        fresh.local("down", "--yes")
