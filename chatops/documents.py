@@ -96,13 +96,13 @@ def resource_state(step: Step) -> str:
 
 
 def status_document(
-    where: Document, plan: Plan, websocket_url: str | None, connections: Sequence[Connection], total: int
+    where: Document, plan: Plan, outputs: Document, connections: Sequence[Connection], total: int
 ) -> Document:
     """The stack's health and its connections; `total` counts rows that are not listed too."""
     now = datetime.now(timezone.utc)
     return {
         **where,
-        "websocket_url": websocket_url,
+        **outputs,
         "resources": [{"name": step.name, "state": resource_state(step)} for step in plan.steps],
         "live": sum(one.is_live is True for one in connections),
         "stale": sum(one.is_live is False for one in connections),

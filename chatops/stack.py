@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from .aws import STACK_TAG, Aws
 from .config import Config
@@ -22,6 +23,8 @@ from .resources.stage import HttpStage, Stage, WebSocketStage
 from .resources.table import Table
 
 DEFAULT_KEY = "connectionId"
+WEBSOCKET_URL = "{websocket_url}"
+"""Stands for the chat's address in a function's environment."""
 CONNECTIONS_ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 """boto3's own variable: leads a function's posts to what stands in for AWS.
 
@@ -116,10 +119,6 @@ class Stack:
         found = {one.name: one for one in self._tagged() if one.name not in known}
         return list(found.values())
 
-    def live_api(self) -> Live | None:
-        """The WebSocket API as it exists now."""
-        return self.websocket.observe(self.aws, lambda _: None)
-
     def url(self, name: str | None) -> str:
         """The chat's address, or that of the HTTP API with this name. Raises UsageError when there is none."""
         if name is not None and name not in self.config.http_apis:
@@ -133,11 +132,24 @@ class Stack:
         if not live or live.owner != self.config.stack:
             where = f"account {self.aws.account}, region {self.aws.region}"
             raise ChatopsError(f"{api.name} does not exist", where, "Run `chatops up` first, or check the region.")
-        return live.outputs["websocket_url"] if name is None else live.outputs["http_url"] + "/"
+        return live.outputs["websocket_url"] if name is None else live.outputs["http_url"]
+
+    @property
+    def page(self) -> str:
+        """The name of the HTTP API that serves the chat page. Raises UsageError when the config has none."""
+        for key, api in self.config.http_apis.items():
+            for route, function in api.routes.items():
+                if route == "GET /" and WEBSOCKET_URL in self.config.functions[function].environment.values():
+                    return key
+        raise UsageError(
+            "The config has no chat page",
+            f"no function of an HTTP API at GET / has an environment variable {WEBSOCKET_URL!r}",
+            "Name an HTTP API, or give http_apis its default back.",
+        )
 
     def _environment(self, function: FunctionConfig) -> dict[str, str]:
         table = self.config.table
-        environment = {key: value for key, value in function.environment.items() if value != "{websocket_url}"}
+        environment = {key: value for key, value in function.environment.items() if value != WEBSOCKET_URL}
         if any(one.action.startswith("dynamodb:") and not one.resource for one in function.allow):
             environment["WEBSOCKET_TABLE"] = table.name
             if table.key != DEFAULT_KEY:
@@ -148,7 +160,7 @@ class Stack:
         addresses: dict[str, tuple[Resource, str]] = {
             key: (self.websocket, "websocket_url")
             for key, value in function.environment.items()
-            if value == "{websocket_url}"
+            if value == WEBSOCKET_URL
         }
         if self.aws.endpoint_url and any(one.action == MANAGE_CONNECTIONS for one in function.allow):
             addresses[CONNECTIONS_ENDPOINT] = (self.websocket, "connections_url")
@@ -189,14 +201,14 @@ class Stack:
                     yield from (api, HttpStage(name, api, {}, {}))
 
 
-def outputs(stack: Stack, live: dict[str, Live | None]) -> dict[str, object]:
+def outputs(stack: Stack, live: Mapping[str, Live | None]) -> dict[str, Any]:
     """The addresses that a stack gives its users."""
     api = live.get(stack.websocket.name)
     urls = {}
     for key, one in stack.config.http_apis.items():
         found = live.get(f"http_api.{one.name}")
         if found:
-            urls[key] = found.outputs["http_url"] + "/"
+            urls[key] = found.outputs["http_url"]
     return {"websocket_url": api.outputs["websocket_url"] if api else None, "http_urls": urls}
 
 

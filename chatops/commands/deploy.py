@@ -1,0 +1,108 @@
+"""Commands that change what runs on AWS: up, plan, down."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from ..command import Yes, command
+from ..errors import FAILED, INTERRUPTED, NOT_IN_SYNC
+from ..session import Session
+
+app = typer.Typer()
+ADOPT = "Take over what exists under our names and was not created by chatops."
+
+
+@command(app)
+def up(
+    session: Session,
+    adopt: Annotated[bool, typer.Option("--adopt", help=ADOPT)] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, change nothing.")] = False,
+    yes: Yes = False,
+) -> int:
+    """Create the chat, or update and repair it. A second run changes nothing.
+
+    Example: [bold]chatops up --region ap-northeast-2[/bold]
+    """
+    from ..deploy.plan import Action
+
+    session.head()
+    plan = session.stack.plan_up(adopt=adopt)
+    if dry_run:
+        session.output.plan(session.where, plan)
+        return 0
+    if plan.of(Action.BLOCKED):
+        session.output.blocked(plan)
+        return FAILED
+    is_new = not any(plan.live.values())
+    if is_new and not session.may("Nothing of this stack exists here yet. Create it?", yes=yes, unattended=True):
+        session.output.say("Nothing was changed.")
+        return FAILED
+    return _apply(session, plan, "up")
+
+
+@command(app)
+def plan(
+    session: Session,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 3 when something would change.")] = False,
+    adopt: Annotated[bool, typer.Option("--adopt", help=ADOPT)] = False,
+) -> int:
+    """Show what `up` would do, property by property.
+
+    Example: [bold]chatops plan --check[/bold]
+    """
+    session.head()
+    plan = session.stack.plan_up(adopt=adopt)
+    session.output.plan(session.where, plan)
+    return NOT_IN_SYNC if check and not plan.in_sync else 0
+
+
+@command(app)
+def down(session: Session, yes: Yes = False) -> int:
+    """Delete everything that the stack owns, log groups included, and prove that nothing is left.
+
+    Example: [bold]chatops down --region ap-northeast-2[/bold]
+    """
+    from ..deploy.plan import Action
+
+    session.head()
+    plan = session.stack.plan_down()
+    doomed = plan.of(Action.DELETE)
+    if doomed:
+        if not (yes or session.options.local or session.options.as_json):
+            session.output.plan(session.where, plan)
+        if not session.may(f"Delete these {len(doomed)} resources?", yes=yes, unattended=False):
+            session.output.say("Nothing was changed.")
+            return FAILED
+    return _apply(session, plan, "down")
+
+
+def _apply(session: Session, plan: Any, verb: str) -> int:
+    from ..deploy.apply import apply
+    from ..stack import outputs
+
+    with session.stoppable(), session.output.watching() as emit:
+        outcome = apply(plan, session.aws, emit, session.stop)
+    urls = outputs(session.stack, outcome.live)
+    if session.stop.is_set():
+        session.output.summary(session.where, outcome, urls, f"Stopped. Run `chatops {verb}` again to continue.")
+        return INTERRUPTED
+    if outcome.failed:
+        session.output.summary(session.where, outcome, urls, f"Mend what failed, then run `chatops {verb}` again.")
+        return FAILED
+    if verb == "down":
+        return _prove_gone(session, outcome, urls)
+    hint = f'Try it: wscat -c {urls["websocket_url"]}   then  {{"action":"sendMessage", "message":"Hello! bs~"}}'
+    session.output.summary(session.where, outcome, urls, hint)
+    return 0
+
+
+def _prove_gone(session: Session, outcome: Any, urls: dict[str, Any]) -> int:
+    remains = session.stack.remains()
+    if not remains:
+        session.output.summary(session.where, outcome, urls, "Looked again: nothing of this stack is left.")
+        return 0
+    hint = f"Looked again, and this is back or still there: {', '.join(remains)}. Run `chatops down` again."
+    session.output.summary(session.where, outcome, urls, hint)
+    return FAILED

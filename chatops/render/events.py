@@ -1,0 +1,72 @@
+"""The events of an apply, as they happen."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from ..deploy import events
+from ..deploy.plan import Action
+from ..errors import explain
+from ..text import visible
+from .steps import LOOKS, explained
+
+
+class Board:
+    """The lines of what is under way, below those of what has ended."""
+
+    def __init__(self) -> None:
+        self.running: dict[str, tuple[Action, float, str]] = {}
+        self._lock = threading.Lock()
+
+    def take(self, event: events.Event, live: Live) -> None:
+        with self._lock:
+            if isinstance(event, events.Started):
+                self.running[event.resource] = (event.action, time.monotonic(), "")
+                return
+            if isinstance(event, events.Progressed):
+                action, began, _ = self.running.get(event.resource, (event.action, time.monotonic(), ""))
+                self.running[event.resource] = (action, began, event.text)
+                return
+            self.running.pop(event.resource, None)
+        line = _event_line(event)
+        if line:
+            live.console.print(line)
+
+    def __rich__(self) -> Group:
+        with self._lock:
+            running = dict(self.running)
+        lines = []
+        for name, (action, began, text) in running.items():
+            symbol, style, _ = LOOKS[action]
+            told = Text.assemble(
+                (f"{symbol} {name}", style), (f"  {time.monotonic() - began:.0f} s", "dim"), (f"  {text}", "dim")
+            )
+            lines.append(Spinner("dots", told))
+        return Group(*lines)
+
+
+def plainly(event: events.Event, console: Console) -> None:
+    line = _event_line(event)
+    if line:
+        console.print(line)
+
+
+def _event_line(event: events.Event) -> Text | None:
+    symbol, style, word = LOOKS[event.action]
+    if isinstance(event, events.Finished):
+        if event.action is Action.KEEP:
+            return Text(f"{symbol} {event.resource}  {event.reason}", style="dim") if event.reason else None
+        paths = f"  {', '.join(event.paths)}" if event.action is Action.UPDATE else ""
+        done = (f"{symbol} {event.resource}", style)
+        return Text.assemble(done, f"  {word}", (f"  {event.seconds:.1f} s{visible(paths)}", "dim"))
+    if isinstance(event, events.Failed):
+        return Text.assemble((f"✗ {event.resource}  failed\n", "bold red"), explained(explain(event.error), "    "))
+    if isinstance(event, events.Skipped):
+        return Text(f"· {event.resource}  skipped", style="dim")
+    return None
