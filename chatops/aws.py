@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
 
 STACK_TAG = "chatops:stack"
 """Everything that chatops creates carries this tag; its value is the stack's name."""
@@ -92,14 +94,13 @@ class Aws:
         return client
 
     def _make_client(self, service: str, endpoint_url: str | None) -> Any:
-        proxies: dict[str, Any] = {"proxies": {}} if self._keys else {}
         config = Config(
             retries={"mode": "standard", "total_max_attempts": 8},
             max_pool_connections=64,
             connect_timeout=10,
             read_timeout=60,
             user_agent_extra="chatops",
-            **proxies,
+            proxies={} if self._keys else None,
         )
         client = self._session.create_client(service, region_name=self.region, endpoint_url=endpoint_url, config=config)
         if service in RATES:
@@ -111,6 +112,24 @@ class Aws:
         """Every item that a paginated operation lists under `key`."""
         for page in self.client(service).get_paginator(operation).paginate(**arguments):
             yield from page.get(key, ())
+
+    @property
+    def credentials(self) -> Any:
+        """The credentials that sign, fresh at every call. Raises NoCredentialsError when there are none."""
+        with self._lock:
+            credentials = self._session.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        return credentials.get_frozen_credentials()
+
+    def http(self, url: str, in_flight: int) -> URLLib3Session:
+        """A pool of kept-alive connections, set up as botocore's clients set theirs up."""
+        return URLLib3Session(
+            verify=(not self._keys and self._session.get_config_variable("ca_bundle")) or True,
+            proxies={} if self._keys else get_environ_proxies(url),
+            timeout=(10, 30),
+            max_pool_connections=in_flight,
+        )
 
     @cached_property
     def account(self) -> str:

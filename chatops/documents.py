@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -11,6 +11,8 @@ from .deploy.apply import Outcome
 from .deploy.plan import Action, Plan, Step
 from .errors import explain
 from .ops.connections import Connection
+from .ops.roster import Roster
+from .ops.smoke import Report
 
 Document = dict[str, Any]
 
@@ -95,19 +97,17 @@ def resource_state(step: Step) -> str:
     return STATES[step.action]
 
 
-def status_document(
-    where: Document, plan: Plan, outputs: Document, connections: Sequence[Connection], total: int
-) -> Document:
-    """The stack's health and its connections; `total` counts rows that are not listed too."""
+def status_document(where: Mapping[str, Any], plan: Plan, outputs: Mapping[str, Any], roster: Roster) -> Document:
+    """The stack's health and its connections."""
     now = datetime.now(timezone.utc)
     return {
         **where,
         **outputs,
         "resources": [{"name": step.name, "state": resource_state(step)} for step in plan.steps],
-        "live": sum(one.is_live is True for one in connections),
-        "stale": sum(one.is_live is False for one in connections),
-        "rows": total,
-        "connections": [connection_document(one, now) for one in connections],
+        "live": roster.live,
+        "stale": roster.stale,
+        "rows": roster.total,
+        "connections": [connection_document(one, now) for one in roster.listed],
     }
 
 
@@ -122,7 +122,17 @@ def connection_document(one: Connection, now: datetime) -> Document:
         "user_agent": one.user_agent,
         "idle_seconds": one.idle_seconds(now),
         "age_seconds": one.age_seconds(now),
+        "seconds_left": one.seconds_left(now),
     }
+
+
+def smoke_document(report: Report) -> Document:
+    """Whether the chat works, step by step; times in milliseconds."""
+    checks = [
+        {"name": one.name, "ok": one.ok, "milliseconds": one.milliseconds, "detail": one.detail}
+        for one in report.checks
+    ]
+    return {"ok": report.ok, "checks": checks, "p50_ms": report.percentile(50), "p95_ms": report.percentile(95)}
 
 
 def _iso(then: datetime | None) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,6 +145,17 @@ class Session:
                 "Check the region you mean, then add for example --region ap-northeast-2.",
             )
         return _known(region)
+
+
+def require(extra: str, *packages: str) -> None:
+    """Raises UsageError when the packages of an extra are not installed."""
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"This needs the extra [{extra}]",
+            f"{', '.join(missing)} cannot be found",
+            f"Install it with: pip install 'chatops[{extra}]'",
+        )
 
 
 def _known(region: str) -> str:

@@ -13,6 +13,7 @@ from .config import Function as FunctionConfig
 from .deploy.plan import Action, Plan, observe, plan_down, plan_up
 from .deploy.resource import Live, Resource
 from .errors import ChatopsError, ConfigError, UsageError
+from .ops.management import Management
 from .package import Package, package
 from .reader import suggestion
 from .resources.api import Api, HttpApi, WebSocketApi
@@ -128,11 +129,23 @@ class Stack:
         api: Api = self.websocket
         if name is not None:
             api = HttpApi(self.config.stack, self.config.http_apis[name].name, "$default", "")
+        return self._found(api).outputs["websocket_url" if name is None else "http_url"]
+
+    def connections_url(self, live: Mapping[str, Live | None]) -> str | None:
+        """The @connections endpoint, when the WebSocket API is among what is live and is ours."""
+        api = live.get(self.websocket.name)
+        return api.outputs["connections_url"] if api and api.owner == self.config.stack else None
+
+    def management(self) -> Management:
+        """The chat's connections, to ask about, post to and close. Raises ChatopsError when there is no chat."""
+        return Management(self.aws, self._found(self.websocket).outputs["connections_url"])
+
+    def _found(self, api: Api) -> Live:
         live = api.observe(self.aws, lambda _: None)
         if not live or live.owner != self.config.stack:
             where = f"account {self.aws.account}, region {self.aws.region}"
             raise ChatopsError(f"{api.name} does not exist", where, "Run `chatops up` first, or check the region.")
-        return live.outputs["websocket_url"] if name is None else live.outputs["http_url"]
+        return live
 
     @property
     def page(self) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 
+from .errors import UsageError
+
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 JOINER, SELECTOR = "\u200d", "\ufe0f"
 
 
@@ -17,6 +20,14 @@ def visible(text: str, *, limit: int | None = None) -> str:
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
     return "".join(one if _is_harmless(one) else one.encode("unicode_escape").decode() for one in text)
+
+
+def seconds(duration: str) -> int:
+    """A duration such as 30s, 10m, 2h or 1d in seconds. Raises UsageError for anything else."""
+    number, unit = duration[:-1], duration[-1:]
+    if not number.isascii() or not number.isdigit() or unit not in UNITS or len(number) > 6:
+        raise UsageError(f"{duration!r} is no duration", "it is a whole number and s, m, h or d", "For example: 10m")
+    return int(number) * UNITS[unit]
 
 
 def _is_harmless(character: str) -> bool:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from ..command import command
-from ..errors import FAILED
-from ..session import Session
+from ..command import Yes, command
+from ..errors import FAILED, UsageError
+from ..session import Session, require
 
 app = typer.Typer()
 
@@ -16,24 +16,115 @@ app = typer.Typer()
 @command(app)
 def status(
     session: Session,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh until Ctrl-C; mark who came and went.")] = False,
     probe: Annotated[bool, typer.Option("--probe/--no-probe", help="Ask API Gateway about each connection.")] = True,
-    limit: Annotated[int | None, typer.Option(min=1, help="List at most this many connections.")] = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="List at most this many connections.")] = None,
 ) -> None:
     """Show the stack's health and its live connections.
 
-    Example: [bold]chatops status --json[/bold]
+    Example: [bold]chatops status --watch[/bold]
     """
-    from ..ops import connections
+    from ..ops import roster
     from ..stack import outputs
 
     session.head()
-    plan, table = session.stack.plan_up(), session.config.table
-    listed = list(connections.rows(session.aws, table.name, table.key))
-    total, listed = len(listed), listed[:limit]
-    api = plan.live.get(session.stack.websocket.name)
-    if probe and api:
-        listed = connections.probe(session.aws, listed, api.outputs["connections_url"])
-    session.output.status(session.where, plan, outputs(session.stack, plan.live), listed, total)
+    plan = session.stack.plan_up()
+    urls, url = outputs(session.stack, plan.live), session.stack.connections_url(plan.live)
+
+    def read() -> roster.Roster:
+        return roster.read(session.aws, session.config.table, url, probe=probe, limit=limit)
+
+    now = read()
+    session.output.status(session.where, plan, urls, now, watched=watch)
+    if watch:
+        session.output.watch(now, read, session.aws.pause, lambda seen: (session.where, plan, urls, seen))
+
+
+@command(app)
+def prune(session: Session) -> None:
+    """Delete the rows of connections that are gone, and only those.
+
+    Example: [bold]chatops prune[/bold]
+    """
+    from ..ops import connections
+
+    session.head()
+    management, table = session.stack.management(), session.config.table
+    found = connections.probe(management, connections.rows(session.aws, table.name, table.key))
+    deleted, young = connections.prune(session.aws, table.name, table.key, found)
+    live = sum(one.is_live is True for one in found)
+    text = f"Deleted {deleted} stale rows; {live} connections are live."
+    if young:
+        text += f" {young} rows are too young to tell: run it again in half a minute."
+    session.output.result({"deleted": deleted, "live": live, "too_young": young}, text)
+
+
+@command(app)
+def kick(
+    session: Session,
+    ids: Annotated[list[str] | None, typer.Argument(help="Connection ids, or unique beginnings of them.")] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="Close every connection.")] = False,
+    idle: Annotated[str | None, typer.Option(help="Close those idle for at least this long, such as 5m.")] = None,
+    yes: Yes = False,
+) -> int:
+    """Close connections: by id, those that are idle, or all.
+
+    Example: [bold]chatops kick --idle 5m[/bold]
+    """
+    from ..ops import connections
+    from ..text import seconds
+
+    if sum((bool(ids), everyone, idle is not None)) != 1:
+        raise UsageError("Whom to kick is not clear", "give ids, --idle or --all", "`chatops status` lists the ids.")
+    session.head()
+    management, table = session.stack.management(), session.config.table
+    found = list(connections.rows(session.aws, table.name, table.key))
+    chosen = connections.named(found, ids) if ids else connections.probe(management, found)
+    if idle is not None:
+        chosen = connections.idle_for(chosen, seconds(idle))
+    chosen = [one for one in chosen if one.is_live is not False]
+    if chosen and not ids and not session.may(f"Close {len(chosen)} connections?", yes=yes, unattended=False):
+        session.output.say("Nothing was changed.")
+        return FAILED
+    tally = connections.kick(management, chosen)
+    connections.drain(session.aws, management, chosen)
+    text = f"Closed {tally.done} connections; {tally.gone} were gone already."
+    session.output.result({"kicked": tally.done, "gone": tally.gone, "failed": tally.failed}, text)
+    return session.output.failures(tally)
+
+
+@command(app)
+def send(
+    session: Session,
+    message: Annotated[str, typer.Argument(help="The text, posted exactly as it is.")],
+    to: Annotated[str | None, typer.Option(help="One connection's id, or a unique beginning of it.")] = None,
+) -> int:
+    """Post a message to everyone, or to one, without a WebSocket.
+
+    Example: [bold]chatops send "The chat restarts in five minutes."[/bold]
+    """
+    from ..ops import connections
+
+    session.head()
+    management, table = session.stack.management(), session.config.table
+    found = list(connections.rows(session.aws, table.name, table.key))
+    tally = connections.send(management, connections.named(found, [to]) if to else found, message)
+    text = f"Sent to {tally.done} connections." + (f" {tally.gone} were gone: `chatops prune`." if tally.gone else "")
+    session.output.result({"sent": tally.done, "gone": tally.gone, "failed": tally.failed}, text)
+    return session.output.failures(tally) or (FAILED if to and not tally.done else 0)
+
+
+@command(app)
+def smoke(
+    session: Session,
+    clients: Annotated[int, typer.Option(min=2, max=500, help="How many clients connect.")] = 2,
+) -> int:
+    """Prove that the chat works: real clients connect, talk and leave. Everybody in the chat sees them talk.
+
+    Example: [bold]chatops smoke --clients 5[/bold]
+    """
+    session.head()
+    return smoke_test(session, clients)
 
 
 @command(app)
@@ -66,3 +157,19 @@ def open_page(
         return 0
     session.note("No browser could be started here; open the URL above yourself.")
     return FAILED
+
+
+def smoke_test(session: Session, clients: int = 2) -> int:
+    """Runs the smoke test against the session's stack and tells its report; gives the exit code."""
+    require("chat", "websockets")
+    from ..ops import connections, smoke
+
+    table = session.config.table
+    address = session.stack.url(None)
+
+    def rows() -> set[str]:
+        return {one.connection_id for one in connections.rows(session.aws, table.name, table.key)}
+
+    report = smoke.run(lambda: address, rows, clients)
+    session.output.smoke(report)
+    return 0 if report.ok else FAILED

@@ -1,22 +1,23 @@
-"""The chat's connections: the table is the only list of them, and asking @connections the only proof of life.
-
-https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
-"""
+"""The chat's connections: the table is the only list of them, and asking @connections the only proof of life."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from ..aws import Aws, absent_is_fine
+from ..errors import UsageError
+from .management import Management
 
-PROBES = 32
-"""@connections requests in flight at a time."""
+IDLE_LIMIT, LIFE_LIMIT = timedelta(minutes=10), timedelta(hours=2)
+"""After which API Gateway closes a connection.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+"""
+CONNECTING = timedelta(seconds=30)
+"""How long a handshake may last. Its row exists before it, and until it ends API Gateway says that it is gone."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Connection:
 
     @property
     def state(self) -> str:
+        """`live`, `stale`, or `unknown` while nobody has asked."""
         return {True: "live", False: "stale", None: "unknown"}[self.is_live]
 
     def idle_seconds(self, now: datetime) -> int | None:
@@ -42,6 +44,25 @@ class Connection:
         """Seconds since it connected."""
         return _since(self.connected_at, now)
 
+    def seconds_left(self, now: datetime) -> int | None:
+        """Seconds until API Gateway closes it, if it stays idle."""
+        ends = [
+            then + limit
+            for then, limit in ((self.last_active_at, IDLE_LIMIT), (self.connected_at, LIFE_LIMIT))
+            if then and self.is_live
+        ]
+        return max(0, int((min(ends) - now).total_seconds())) if ends else None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many connections a call reached, found gone, and failed on; the first failure says why."""
+
+    done: int
+    gone: int
+    failed: int
+    error: Exception | None = None
+
 
 def rows(aws: Aws, table: str, key: str) -> Iterator[Connection]:
     """Every row of the table, page by page; none when there is no table. Nobody is asked whether it is live."""
@@ -50,31 +71,103 @@ def rows(aws: Aws, table: str, key: str) -> Iterator[Connection]:
             yield Connection(item[key]["S"], connected_at=_time(item.get("connectedAt", {}).get("S")))
 
 
-def probe(aws: Aws, connections: list[Connection], connections_url: str) -> list[Connection]:
+def count(aws: Aws, table: str) -> int:
+    """The number of rows, without reading what is in them."""
+    with absent_is_fine():
+        pages = aws.client("dynamodb").get_paginator("scan").paginate(TableName=table, Select="COUNT")
+        return sum(page["Count"] for page in pages)
+    return 0
+
+
+def probe(management: Management, connections: Iterable[Connection]) -> list[Connection]:
     """The same connections, each asked about: live with what API Gateway knows of it, or stale."""
-    client = aws.client("apigatewaymanagementapi", connections_url)
-    with ThreadPoolExecutor(PROBES, thread_name_prefix="probe") as pool:
-        return list(pool.map(lambda one: _probe(client, one), connections))
+
+    def ask(row: Connection) -> Connection:
+        found = management.get(row.connection_id)
+        if found is None:
+            return replace(row, is_live=False)
+        identity = found.get("identity", {})
+        return Connection(
+            row.connection_id,
+            True,
+            _time(found.get("connectedAt")) or row.connected_at,
+            _time(found.get("lastActiveAt")),
+            identity.get("sourceIp"),
+            identity.get("userAgent"),
+        )
+
+    return management.each(ask, connections)
 
 
-def _probe(client: Any, row: Connection) -> Connection:
-    try:
-        found = client.get_connection(ConnectionId=row.connection_id)
-    except ClientError as error:
-        # 410 reaches boto3 under more than one name; the status is what counts. An id that API Gateway
-        # could never have given is a 400.
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 404, 410):
-            return Connection(row.connection_id, False, row.connected_at)
-        raise
-    identity = found.get("Identity", {})
-    return Connection(
-        row.connection_id,
-        True,
-        found.get("ConnectedAt") or row.connected_at,
-        found.get("LastActiveAt"),
-        identity.get("SourceIp"),
-        identity.get("UserAgent"),
+def in_order(connections: Iterable[Connection]) -> list[Connection]:
+    """The live ones first, the longest connected at the top."""
+    latest = datetime.max.replace(tzinfo=timezone.utc)
+    return sorted(connections, key=lambda one: (one.is_live is False, one.connected_at or latest, one.connection_id))
+
+
+def named(connections: Sequence[Connection], names: Iterable[str]) -> list[Connection]:
+    """The connections with these ids, each of which may be a unique prefix. Raises UsageError for any other."""
+    found: dict[str, Connection] = {}
+    for name in names:
+        matches = [one for one in connections if one.connection_id == name]
+        matches = matches or [one for one in connections if one.connection_id.startswith(name)]
+        if len(matches) != 1:
+            ids = ", ".join(sorted(one.connection_id for one in matches)[:5])
+            why = f"{len(matches)} begin like that: {ids}" if matches else "the table has no row that begins like that"
+            raise UsageError(f"{name!r} names no single connection", why, "`chatops status` lists them.")
+        found[matches[0].connection_id] = matches[0]
+    return list(found.values())
+
+
+def send(management: Management, connections: Iterable[Connection], message: str) -> Tally:
+    """Posts a message, exactly as given, to each."""
+    data = message.encode("utf-8", "surrogateescape")
+    return _tally(management, lambda one: management.post(one.connection_id, data), connections)
+
+
+def kick(management: Management, connections: Iterable[Connection]) -> Tally:
+    """Closes each."""
+    return _tally(management, lambda one: management.close(one.connection_id), connections)
+
+
+def idle_for(connections: Iterable[Connection], seconds: int) -> list[Connection]:
+    """Those that have neither sent nor received anything for at least so many seconds."""
+    now = datetime.now(timezone.utc)
+    return [one for one in connections if (one.idle_seconds(now) or 0) >= seconds and one.is_live]
+
+
+def drain(aws: Aws, management: Management, closed: Sequence[Connection]) -> None:
+    """Waits until API Gateway no longer knows the connections that were closed."""
+    aws.wait_until(
+        lambda: not any(one.is_live for one in probe(management, closed)), what="closing the connections", limit=30
     )
+
+
+def prune(aws: Aws, table: str, key: str, stale: Iterable[Connection]) -> tuple[int, int]:
+    """Deletes the rows of stale connections. Gives how many were deleted, and how many are too young to tell.
+
+    A row younger than a handshake may last is kept: its connection may be about to open.
+    """
+    now = datetime.now(timezone.utc)
+    old = [one for one in stale if one.is_live is False]
+    sure = [one for one in old if not one.connected_at or now - one.connected_at > CONNECTING]
+    dynamodb = aws.client("dynamodb")
+    aws.together(
+        *(lambda i=one.connection_id: dynamodb.delete_item(TableName=table, Key={key: {"S": i}}) for one in sure)
+    )
+    return len(sure), len(old) - len(sure)
+
+
+def _tally(management: Management, call: Any, connections: Iterable[Connection]) -> Tally:
+    def outcome(one: Connection) -> bool | Exception:
+        try:
+            return bool(call(one))
+        except Exception as error:
+            return error
+
+    outcomes = management.each(outcome, connections)
+    errors = [one for one in outcomes if isinstance(one, Exception)]
+    return Tally(outcomes.count(True), outcomes.count(False), len(errors), errors[0] if errors else None)
 
 
 def _since(then: datetime | None, now: datetime) -> int | None:
@@ -82,8 +175,10 @@ def _since(then: datetime | None, now: datetime) -> int | None:
 
 
 def _time(text: str | None) -> datetime | None:
+    """A time in ISO 8601. Python 3.10 reads neither Z nor fractions of any length but three or six digits."""
+    head, dot, fraction = (text or "").rstrip("Zz").partition(".")
     try:
-        then = datetime.fromisoformat((text or "").replace("Z", "+00:00"))
+        then = datetime.fromisoformat(head + (f".{fraction[:6]:0<6}" if dot else ""))
     except ValueError:
         return None
     return then if then.tzinfo else then.replace(tzinfo=timezone.utc)

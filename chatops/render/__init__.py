@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -19,8 +19,11 @@ from rich.text import Text
 from .. import documents
 from ..deploy.apply import Outcome
 from ..deploy.plan import Action, Plan
-from ..errors import Explanation, explain
-from ..ops.connections import Connection
+from ..errors import FAILED, Explanation, explain
+from ..ops.connections import Tally
+from ..ops.roster import Roster, changes
+from ..ops.smoke import Report
+from ..text import visible
 from .events import Board, plainly
 from .steps import CHANGING, LOOKS, explained, step_text
 from .tables import connections_table
@@ -146,16 +149,11 @@ class Output:
             self.out.print(Text.assemble((f"{label:<22}", "dim"), url))
 
     def status(
-        self,
-        where: Mapping[str, Any],
-        plan: Plan,
-        outputs: Mapping[str, Any],
-        connections: Sequence[Connection],
-        total: int,
+        self, where: Mapping[str, Any], plan: Plan, outputs: Mapping[str, Any], roster: Roster, *, watched: bool
     ) -> None:
-        """The stack's health, its address, and who is connected."""
+        """The stack's health, its addresses, and who is connected, unless `watch` is about to show that."""
         if self.as_json:
-            self.document(documents.status_document(dict(where), plan, dict(outputs), connections, total))
+            self.document(documents.status_document(where, plan, outputs, roster))
             return
         states = [(step, documents.resource_state(step)) for step in plan.steps]
         healthy = sum(state == "ok" for _, state in states)
@@ -166,7 +164,51 @@ class Output:
         if not plan.in_sync:
             self.say("`chatops plan` shows the differences, `chatops up` mends them.", "cyan")
         self._addresses(outputs)
-        self.out.print(connections_table(connections, total))
+        if not (watched and self.out.is_terminal):
+            self.out.print(connections_table(roster))
+
+    def watch(self, now: Roster, read: Callable[[], Roster], pause: Callable[[float], None], status: Any) -> None:
+        """Shows the connections again and again: in place in a terminal, else a line for each that came or went."""
+        table = connections_table(now)
+        with Live(table, console=self.out, auto_refresh=False) if self.out.is_terminal else nullcontext() as live:
+            while True:
+                pause(1.0)
+                before, now = now, read()
+                came, went = changes(before, now)
+                if self.as_json:
+                    self.document(documents.status_document(*status(now)))
+                elif live:
+                    live.update(connections_table(now, came, went), refresh=True)
+                else:
+                    for mark, ids in (("+", came), ("-", went)):
+                        for one in ids:
+                            self.line(f"{mark} {visible(one)}")
+
+    def result(self, document: Mapping[str, Any], text: str) -> None:
+        """What a command did: a document, or a sentence."""
+        self.document(document) if self.as_json else self.line(text)
+
+    def failures(self, tally: Tally) -> int:
+        """Tells the first failure of many calls, if there is one; gives the exit code."""
+        if tally.error:
+            self.say(f"{tally.failed} failed. The first of them:", "bold red")
+            self.error(tally.error)
+        return FAILED if tally.error else 0
+
+    def smoke(self, report: Report) -> None:
+        """Every check with its time, then the percentiles of single deliveries."""
+        if self.as_json:
+            self.document(documents.smoke_document(report))
+            return
+        for one in report.checks:
+            mark, style = ("✓", "green") if one.ok else ("✗", "bold red")
+            line = Text.assemble((f"{mark} {one.name:<12}", style), f" {one.milliseconds:8.1f} ms")
+            self.out.print(line.append(f"  {visible(one.detail)}" if one.detail else ""))
+        if report.deliveries:
+            p50, p95 = report.percentile(50), report.percentile(95)
+            self.out.print(Text(f"a message arrives within p50 {p50} ms, p95 {p95} ms", style="bold"))
+        if not report.ok:
+            self.say("`chatops doctor` looks for the cause, `chatops logs` shows what the functions said.", "cyan")
 
     def local(self, status: Status) -> None:
         """Whether the local AWS runs, and where."""

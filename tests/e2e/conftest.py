@@ -54,8 +54,10 @@ class Chatops:
     state: Path
     environment: dict[str, str] = field(default_factory=dict)
 
+    python = sys.executable
+
     @property
-    def _environment(self) -> dict[str, str]:
+    def full_environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CHATOPS_"))}
         return {**kept, "XDG_STATE_HOME": str(self.state), "COLUMNS": "200", **self.environment}
 
@@ -64,7 +66,7 @@ class Chatops:
         return subprocess.Popen(
             [sys.executable, "-m", "chatops", *arguments],
             cwd=self.folder,
-            env=self._environment,
+            env=self.full_environment,
             text=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

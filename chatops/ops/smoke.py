@@ -1,0 +1,154 @@
+"""Does the chat work? Real clients connect, talk and leave, and every step is looked at from both ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import statistics
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+ROUNDS = 10
+"""Broadcasts that are timed."""
+PATIENCE = 15.0
+"""Seconds that a step may take before it counts as failed: a cold start, and a broadcast, take a few."""
+
+CAUSES = {
+    "connect": "the connect function fails or is refused (its log says why), or the stage is not deployed",
+    "rows": "the connect function may not write the table, or writes another one",
+    "broadcast": "the send function may not read the table or post to connections, or the route is not live",
+    "pong": "no $default route leads to the send function",
+    "error frame": "no $default route leads to the send function",
+    "disconnect": "the disconnect function may not delete rows, or its route is not live",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One step: whether it worked, how long it took, and what went wrong."""
+
+    name: str
+    ok: bool
+    milliseconds: float
+    detail: str = ""
+
+
+@dataclass
+class Report:
+    """All steps, and the times of single deliveries, in milliseconds."""
+
+    checks: list[Check] = field(default_factory=list)
+    deliveries: list[float] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return all(check.ok for check in self.checks)
+
+    def percentile(self, share: int) -> float | None:
+        """The delivery time that this share of them, in percent, did not exceed."""
+        if len(self.deliveries) < 2:
+            return None
+        return round(statistics.quantiles(self.deliveries, n=100, method="inclusive")[share - 1], 1)
+
+
+def run(address: Callable[[], str], rows: Callable[[], set[str]], clients: int) -> Report:
+    """Makes every check with this many clients. `rows` reads the table's connection ids.
+
+    A step that fails ends the run; the clients are closed whatever happens. What is broadcast is seen by
+    everybody in the chat.
+    """
+    report = Report()
+    with suppress(_Failed):
+        asyncio.run(_run(address, rows, clients, report))
+    return report
+
+
+class _Failed(Exception):
+    """A check failed and stands in the report."""
+
+
+async def _run(address: Callable[[], str], rows: Callable[[], set[str]], clients: int, report: Report) -> None:
+    from websockets.asyncio.client import connect
+
+    before = await asyncio.to_thread(rows)
+    opened: list[Any] = []
+    async with AsyncExitStack() as stack:
+        async with _check(report, "connect"):
+            for _ in range(clients):
+                opened.append(await stack.enter_async_context(connect(address(), proxy=None, open_timeout=PATIENCE)))
+        async with _check(report, "rows"):
+            await _until(rows, lambda now: len(now - before) >= clients, f"fewer than {clients} new rows")
+        joined = await asyncio.to_thread(rows) - before
+        async with _check(report, "broadcast"):
+            for _ in range(ROUNDS):
+                await _broadcast(opened, report)
+        async with _check(report, "pong"):
+            await opened[0].send("ping")
+            await _receive(opened[0], lambda frame: frame == "pong")
+        async with _check(report, "error frame"):
+            await opened[0].send('{"action": "no such action"}')
+            await _receive(opened[0], _is_error)
+    async with _check(report, "disconnect"):
+        await _until(rows, lambda now: not now & joined, "rows of clients that left are still in the table")
+
+
+async def _broadcast(opened: list[Any], report: Report) -> None:
+    message = f"<smoke> {secrets.token_hex(8)}"
+    began = time.monotonic()
+
+    async def arrives(client: Any) -> None:
+        await _receive(client, lambda frame: frame == message)
+        report.deliveries.append((time.monotonic() - began) * 1000)
+
+    await opened[0].send(json.dumps({"action": "sendMessage", "message": message}))
+    await asyncio.gather(*(arrives(client) for client in opened))
+
+
+async def _receive(client: Any, wanted: Callable[[Any], bool]) -> None:
+    """Reads until the frame that is wanted comes; other people's messages may come first."""
+    last = "nothing"
+
+    async def read() -> None:
+        nonlocal last
+        while not wanted(frame := await client.recv()):
+            last = repr(frame)[:120]
+
+    try:
+        await asyncio.wait_for(read(), PATIENCE)
+    except asyncio.TimeoutError:
+        raise TimeoutError(f"it did not arrive within {PATIENCE:.0f} s; the last frame was {last}") from None
+
+
+async def _until(read: Callable[[], set[str]], true: Callable[[set[str]], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true(await asyncio.to_thread(read)):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{otherwise} after {PATIENCE:.0f} s")
+        await asyncio.sleep(0.1)
+
+
+@asynccontextmanager
+async def _check(report: Report, name: str) -> AsyncIterator[None]:
+    began = time.monotonic()
+
+    def took() -> float:
+        return round((time.monotonic() - began) * 1000, 1)
+
+    try:
+        yield
+    except Exception as error:
+        why = str(error) or type(error).__name__
+        report.checks.append(Check(name, False, took(), f"{why}; likely cause: {CAUSES[name]}"))
+        raise _Failed from error
+    report.checks.append(Check(name, True, took()))
+
+
+def _is_error(frame: Any) -> bool:
+    try:
+        return "error" in json.loads(frame)
+    except (ValueError, TypeError):
+        return False

@@ -1,0 +1,40 @@
+"""`GET /user/{userId}`: says what was asked, as JSON.
+
+`/user/1?title=안녕하세요` → `{"id":"1","method":"GET","title":"안녕하세요"}`
+
+- `title` is null when it is not in the query, and an empty text when it is there without a value.
+- Of a repeated `title` the first one counts. Payload format 2.0 joins them with commas in `queryStringParameters`,
+  where they cannot be told from one title with a comma: hence the raw query.
+- Everything else in the request is ignored.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+"""
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answers with the user's id, the method and the title."""
+    answer = {
+        "id": user_in(event),
+        "method": event["requestContext"]["http"]["method"],
+        "title": first("title", event.get("rawQueryString") or ""),
+    }
+    print(json.dumps({"event": "user", "status": 200}))
+    return {
+        "statusCode": 200,
+        "headers": {"Content-Type": "application/json; charset=utf-8", "X-Content-Type-Options": "nosniff"},
+        "body": json.dumps(answer, ensure_ascii=False, separators=(",", ":")),
+    }
+
+
+def user_in(event: dict[str, Any]) -> str:
+    """The user's id. HTTP APIs hand path parameters over decoded, but for %25, so that only that is left to decode."""
+    return str(event["pathParameters"]["userId"]).replace("%25", "%")
+
+
+def first(name: str, query: str) -> str | None:
+    """The first value of this parameter in a raw query, decoded as UTF-8; bytes that are not UTF-8 become U+FFFD."""
+    return next((value for key, value in parse_qsl(query, keep_blank_values=True) if key == name), None)

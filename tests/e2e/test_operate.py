@@ -1,0 +1,144 @@
+"""Who is there, and what can be done about it: status, prune, kick, send, smoke."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pexpect
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from .conftest import REGION, Boto, Chatops
+
+TABLE = "websocket-connections"
+
+
+def put(boto: Boto, connection_id: str) -> None:
+    boto.client("dynamodb").put_item(TableName=TABLE, Item={"connectionId": {"S": connection_id}})
+
+
+def ids(chatops: Chatops) -> set[str]:
+    return {one["connection_id"] for one in chatops.local("status").last["connections"]}
+
+
+def test_prune_deletes_stale_rows_and_only_those(deployed: Chatops, boto: Boto, connect: Callable[[], Any]) -> None:
+    connect()
+    (live,) = ids(deployed)
+    for name in ("gone1=", "gone2="):
+        put(boto, name)
+    assert deployed.local("prune").last == {"deleted": 2, "live": 1, "too_young": 0}
+    assert ids(deployed) == {live}
+
+
+def test_a_row_that_may_belong_to_a_handshake_under_way_is_not_pruned(deployed: Chatops, boto: Boto) -> None:
+    from datetime import datetime, timezone
+
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    item = {"connectionId": {"S": "young="}, "connectedAt": {"S": now}}
+    boto.client("dynamodb").put_item(TableName=TABLE, Item=item)
+    assert deployed.local("prune").last == {"deleted": 0, "live": 0, "too_young": 1}
+    assert ids(deployed) == {"young="}
+
+
+def test_kick_by_a_unique_prefix_closes_that_one_alone(deployed: Chatops, connect: Callable[[], Any]) -> None:
+    first = connect()
+    (first_id,) = ids(deployed)
+    second = connect()
+    assert deployed.local("kick", first_id).last == {"kicked": 1, "gone": 0, "failed": 0}
+    with pytest.raises(ConnectionClosed):
+        first.recv(timeout=20)
+    second.send("ping")
+    assert second.recv(timeout=20) == "pong"
+
+
+def test_an_ambiguous_or_unknown_prefix_is_refused_with_exit_2(deployed: Chatops, boto: Boto) -> None:
+    put(boto, "abc1")
+    put(boto, "abc2")
+    refused = deployed.run("kick", "abc", "--local", "--json")
+    assert refused.code == 2
+    assert "abc1, abc2" in refused.last["why"]
+    assert deployed.run("kick", "xyz", "--local").code == 2
+    assert deployed.run("kick", "--local").code == 2
+    assert deployed.run("kick", "--idle", "soon", "--local").code == 2
+
+
+def test_kick_all_and_idle_choose_whom_they_say(deployed: Chatops, connect: Callable[[], Any]) -> None:
+    clients = [connect() for _ in range(3)]
+    assert deployed.local("kick", "--idle", "1h").last["kicked"] == 0
+    assert deployed.local("kick", "--all").last["kicked"] == 3
+    for client in clients:
+        with pytest.raises(ConnectionClosed):
+            client.recv(timeout=20)
+
+
+def test_send_reaches_all_or_one_and_counts_the_gone(deployed: Chatops, boto: Boto, connect: Callable[[], Any]) -> None:
+    one = connect()
+    (one_id,) = ids(deployed)
+    two = connect()
+    put(boto, "gone=")
+    assert deployed.local("send", "모두 안녕 🎉").last == {"sent": 2, "gone": 1, "failed": 0}
+    assert one.recv(timeout=20) == two.recv(timeout=20) == "모두 안녕 🎉"
+    assert deployed.local("send", "psst", "--to", one_id).last == {"sent": 1, "gone": 0, "failed": 0}
+    assert one.recv(timeout=20) == "psst"
+    with pytest.raises(TimeoutError):
+        two.recv(timeout=0.2)
+    assert deployed.run("send", "hello?", "--to", "gone=", "--local").code == 1
+
+
+def test_status_watch_marks_who_comes_and_who_goes(deployed: Chatops, connect: Callable[[], Any]) -> None:
+    process = deployed.start("status", "--watch", "--local", "--json")
+    assert process.stdout
+    assert json.loads(process.stdout.readline())["live"] == 0
+    client = connect()
+    assert any(json.loads(line)["live"] == 1 for line in process.stdout)
+    client.close()
+    assert any(json.loads(line)["live"] == 0 for line in process.stdout)
+    process.send_signal(2)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+
+
+def test_status_fits_80_columns_and_shows_hostile_text_harmlessly(deployed: Chatops, boto: Boto) -> None:
+    put(boto, "\x1b[2Jevil")
+    terminal = pexpect.spawn(
+        deployed.python,
+        ["-m", "chatops", "status", "--local"],
+        cwd=str(deployed.folder),
+        env={**deployed.full_environment, "COLUMNS": "80", "TERM": "xterm-256color"},
+        dimensions=(24, 80),
+        encoding="utf-8",
+        timeout=60,
+    )
+    terminal.expect(pexpect.EOF)
+    shown = terminal.before or ""
+    assert "\\x1b[2Jevil" in shown
+    assert "\x1b[2J" not in shown
+
+
+def test_smoke_is_green_and_red_with_the_cause_when_send_may_not_post(deployed: Chatops, boto: Boto) -> None:
+    report = deployed.local("smoke").last
+    assert report["ok"] is True
+    names = ["connect", "rows", "broadcast", "pong", "error frame", "disconnect"]
+    assert [one["name"] for one in report["checks"]] == names
+    assert report["p50_ms"] <= report["p95_ms"]
+    boto.client("iam").put_role_policy(
+        RoleName=f"websocket-send-{REGION}",
+        PolicyName="chatops",
+        PolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
+        ),
+    )
+    red = deployed.run("smoke", "--local", "--json")
+    assert red.code == 1
+    failed = [one for one in red.last["checks"] if not one["ok"]]
+    assert [one["name"] for one in failed] == ["broadcast"]
+    assert "the send function may not read the table" in failed[0]["detail"]
+    assert ids(deployed) == set(), "the clients are closed all the same"
+
+
+def test_smoke_without_a_stack_says_so(chatops: Chatops) -> None:
+    refused = chatops.run("smoke", "--local")
+    assert refused.code == 1
+    assert "websocket_api.websocket-api does not exist" in refused.err
