@@ -169,6 +169,8 @@ class Aws:
 
     def http_url(self, api_id: str) -> str:
         """The default endpoint of an HTTP API, without a slash at its end."""
+        if self.front_url:
+            return f"{self.front_url}/{api_id}"
         if self.endpoint_url:
             return f"{self.endpoint_url.rstrip('/')}/_aws/execute-api/{api_id}"
         return f"https://{api_id}.execute-api.{self.region}.{self.dns_suffix}"

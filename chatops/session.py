@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,6 +43,16 @@ class Session:
         self.options = options
         self.stop = threading.Event()
 
+    def as_local(self) -> Session:
+        """The same run against the local AWS, whether or not --local was given."""
+        return Session(replace(self.options, local=True))
+
+    def again(self) -> Session:
+        """The same run once more: the config and the handlers are read anew, the account stays."""
+        other = Session(self.options)
+        other.stop, other.output, other.aws = self.stop, self.output, self.aws
+        return other
+
     @cached_property
     def output(self) -> Output:
         from .render import Output
@@ -68,10 +78,10 @@ class Session:
             from .local import server
 
             forget_credentials()
-            region = self._region(default=server.REGION)
-            url = server.ensure(self.note).endpoint_url
-            return Aws(region, endpoint_url=url, keys=server.KEYS, stop=self.stop)
-        region = self._region()
+            region = self.region
+            url, front_url = server.ensure(region, self.note)
+            return Aws(region, endpoint_url=url, front_url=front_url, keys=server.KEYS, stop=self.stop)
+        region = self.region
         aws = Aws(region, profile=self.options.profile, endpoint_url=self.options.endpoint_url, stop=self.stop)
         pinned = self.config.account
         if pinned and aws.account != pinned:
@@ -130,7 +140,12 @@ class Session:
             for one, handler in before.items():
                 signal.signal(one, handler)
 
-    def _region(self, default: str | None = None) -> str:
+    @property
+    def region(self) -> str:
+        """The region that the options, the config and the environment lead to. Raises UsageError for none."""
+        from .local.server import REGION
+
+        default = REGION if self.options.local else None
         environment = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         region = self.options.region or self.config.region or environment
         if not region and not self.options.local:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from .aws import STACK_TAG, Aws
@@ -98,6 +99,12 @@ class Stack:
         """The API that the chat's clients connect to."""
         one = self.config.websocket
         return WebSocketApi(self.config.stack, one.name, one.stage, one.route_selection)
+
+    @property
+    def files(self) -> set[Path]:
+        """Every file that what runs is made from: the config and what goes into the functions' zips."""
+        packages = (_package(self.config, one) for one in self.config.functions.values())
+        return {self.config.file, *(path for one in packages for _, path in one.files)}
 
     def plan_up(self, *, adopt: bool = False) -> Plan:
         """What makes AWS equal to the config."""

@@ -1,6 +1,6 @@
 """The `$disconnect` route: forgets who has left.
 
-The connection is closed already, so nobody reads what is answered here, and API Gateway does not promise to call at all:
+The connection is closed already, so nobody reads the answer, and API Gateway does not promise to call at all:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html
 A row that this function misses is deleted by the next broadcast, or by the table's time to live.
 """
@@ -28,8 +28,8 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
     except (BotoCoreError, ClientError) as error:
         log("disconnect_failed", connectionId=connection_id, error=str(error))
         return {"statusCode": 500}
-    code, reason = request.get("disconnectStatusCode"), request.get("disconnectReason")
-    log("disconnected", connectionId=connection_id, **({"code": code} if code else {}), **({"reason": reason} if reason else {}))
+    names = {"disconnectStatusCode": "code", "disconnectReason": "reason"}
+    log("disconnected", connectionId=connection_id, **{names[key]: request[key] for key in names if key in request})
     return {"statusCode": 200}
 
 

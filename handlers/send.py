@@ -1,134 +1,123 @@
 """The `sendMessage` and `$default` routes: posts a message to everybody who is connected.
 
-A message route answers nobody by returning; it posts to connections, the sender's among them:
+What a message route returns reaches nobody; it posts to connections instead, the sender's among them:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
 """
 
 import json
 import os
+import re
 import time
-from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
-import boto3
+import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
-TABLE = os.environ["WEBSOCKET_TABLE"]
-KEY = os.environ.get("TABLE_KEY", "connectionId")
-MAX_MESSAGE_BYTES = int(os.environ.get("MAX_MESSAGE_BYTES", "131072"))
-EXPECTED = 'Send {"action":"sendMessage","message":"your text"}.'
+import message
+from fanout import Endpoint, Outcome, Reader, only
+from table import Table
 
-config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard"}, max_pool_connections=32)
-dynamodb = boto3.client("dynamodb", config=config)
+LONGEST_RUN = 28.0
+"""Seconds. API Gateway waits 29 for the function, and a part of these may have passed before it began."""
+
+session = botocore.session.get_session()
+config = Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard"})
+dynamodb = session.create_client("dynamodb", config=config)
+connections = Table(dynamodb, os.environ["WEBSOCKET_TABLE"], os.environ.get("TABLE_KEY", "connectionId"))
 
 
-class Unusable(ValueError):
-    """A client's message that is not broadcast: its code and a sentence about what is expected."""
+class Context(Protocol):
+    """What this function asks of https://docs.aws.amazon.com/lambda/latest/dg/python-context.html."""
+
+    def get_remaining_time_in_millis(self) -> int: ...
 
 
-def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
-    """Broadcasts the message in the event, answers a ping, or tells the sender what is expected."""
+def lambda_handler(event: dict[str, Any], context: Context) -> dict[str, int]:
+    """Broadcasts the text in the event, answers a ping, or tells the sender what is expected."""
+    ends = time.monotonic() + min(context.get_remaining_time_in_millis() / 1000, LONGEST_RUN)
     request = event["requestContext"]
-    sender = request["connectionId"]
-    post = connections(endpoint(request)).post_to_connection
     try:
-        if event.get("body") == "ping":
-            post(ConnectionId=sender, Data=b"pong")
-            log("ping", connectionId=sender)
+        if message.is_ping(event):
+            log("ping", connectionId=request["connectionId"])
+            reply(request, b"pong", ends)
         else:
-            broadcast(message_in(event), sender, post)
-    except Unusable as unusable:
-        code, expected = unusable.args
-        log("refused", connectionId=sender, error=code)
-        frame = {"error": code, "message": expected, "requestId": request.get("requestId")}
-        deliver(sender, json.dumps(frame).encode(), post)
+            broadcast(request, message.text_in(event), ends)
+    except message.Refused as refused:
+        log("refused", connectionId=request["connectionId"], error=refused.code)
+        reply(request, error_frame(request, refused.code, str(refused)), ends)
     return {"statusCode": 200}
 
 
-def message_in(event: dict[str, Any]) -> bytes:
-    """The text to broadcast, in UTF-8; Unusable when the client sent anything else."""
-    if event.get("isBase64Encoded"):
-        raise Unusable("BinaryMessage", f"A binary frame is not supported. {EXPECTED}")
-    try:
-        body = json.loads(event.get("body") or "")
-    except (ValueError, RecursionError):
-        raise Unusable("InvalidJson", f"The message is not JSON. {EXPECTED}") from None
-    if not isinstance(body, dict):
-        raise Unusable("InvalidJson", f"The message is not a JSON object. {EXPECTED}")
-    if event["requestContext"].get("routeKey") == "$default" and body.get("action") != "sendMessage":
-        raise Unusable("UnknownAction", f"There is no such action. {EXPECTED}")
-    text = body.get("message")
-    if text is None:
-        raise Unusable("MissingMessage", f'There is no "message". {EXPECTED}')
-    if not isinstance(text, str):
-        raise Unusable("MessageNotText", f'"message" is not a text. {EXPECTED}')
-    try:
-        message = text.encode()
-    except UnicodeEncodeError:  # JSON can spell half of a surrogate pair, "\ud800", which is no character
-        raise Unusable("MessageNotText", f'"message" is not valid Unicode. {EXPECTED}') from None
-    if not message:
-        raise Unusable("EmptyMessage", f'"message" is empty. {EXPECTED}')
-    if len(message) > MAX_MESSAGE_BYTES:
-        raise Unusable("MessageTooLarge", f'"message" may have {MAX_MESSAGE_BYTES} bytes in UTF-8, not {len(message)}.')
-    return message
-
-
-def broadcast(message: bytes, sender: str, post: Any) -> None:
-    """Posts the message to every connection in the table, the sender's included."""
+def broadcast(request: dict[str, Any], text: bytes, ends: float) -> None:
+    """Posts the text to every connection, the sender's included, and reports."""
     began = time.monotonic()
-    log("message", connectionId=sender, bytes=len(message))
-    with ThreadPoolExecutor(32) as pool:
-        outcomes = Counter(pool.map(lambda connection_id: deliver(connection_id, message, post), connection_ids()))
-    counts = {outcome: outcomes[outcome] for outcome in ("sent", "gone", "failed")}
-    log("broadcast", connectionId=sender, **counts, milliseconds=round((time.monotonic() - began) * 1000))
+    log("message", connectionId=request["connectionId"], bytes=len(text))
+    outcome = post(request, text, connections.read, ends)
+    log(
+        "broadcast",
+        connectionId=request["connectionId"],
+        sent=outcome.sent,
+        gone=len(outcome.gone),
+        failed=len(outcome.failed),
+        retried=outcome.retried,
+        unreached=outcome.unreached,
+        milliseconds=round((time.monotonic() - began) * 1000),
+        pages=outcome.pages,
+    )
+    if outcome.unreached or outcome.interruption:
+        number = f"At least {outcome.unreached}" if outcome.interruption else str(outcome.unreached)
+        sentence = f"{number} of the connections were not reached in time."
+        reply(request, error_frame(request, "Incomplete", sentence, unreached=outcome.unreached), ends)
 
 
-def connection_ids() -> Iterator[str]:
-    """Every connection in the table that has not expired; a page of a scan holds at most 1 MB of them."""
-    for page in dynamodb.get_paginator("scan").paginate(TableName=TABLE):
-        for row in page["Items"]:
-            if int(row.get("expiresAt", {"N": str(2**63)})["N"]) > time.time():
-                yield row[KEY]["S"]
+def reply(request: dict[str, Any], frame: bytes, ends: float) -> None:
+    """Posts a frame to the sender alone."""
+    post(request, frame, only(request["connectionId"]), ends)
 
 
-def deliver(connection_id: str, data: bytes, post: Any) -> str:
-    """Posts to one connection, and deletes its row if it is gone. Returns sent, gone or failed; never raises."""
-    try:
-        post(ConnectionId=connection_id, Data=data)
-        return "sent"
-    except (BotoCoreError, ClientError) as error:
-        # A 410 is a GoneException only if API Gateway says so in a header, which it does not always do.
-        status = getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode")
-        if status != 410:
-            log("post_failed", connectionId=connection_id, status=status, error=str(error))
-            return "failed"
-    try:
-        dynamodb.delete_item(TableName=TABLE, Key={KEY: {"S": connection_id}})
-    except (BotoCoreError, ClientError) as error:
-        log("delete_failed", connectionId=connection_id, error=str(error))
-    return "gone"
+def post(request: dict[str, Any], data: bytes, read: Reader, ends: float) -> Outcome:
+    """Posts to all that `read` finds, deletes the rows of those that are gone, and logs what went wrong.
 
-
-def endpoint(request: dict[str, Any]) -> str | None:
-    """Where this API takes posts. None leaves it to boto3's AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI.
-
-    Not requestContext.domainName, which is another name behind a custom domain.
+    `ends`, in seconds of the monotonic clock, is when all must be over: what is left then is left out.
     """
-    if os.environ.get("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"):
-        return None
+    outcome = endpoint(endpoint_url(request)).post(data, read, seconds=0.9 * (ends - time.monotonic()))
+    not_deleted = connections.forget(outcome.gone, until=(time.monotonic() + ends) / 2)
+    for failure in outcome.failed:
+        log("post_failed", connectionId=failure.connection_id, status=failure.status, error=failure.error)
+    for connection_id, error in not_deleted.items():
+        log("delete_failed", connectionId=connection_id, error=error)
+    if outcome.interruption:
+        log("scan_failed", error=repr(outcome.interruption))
+    if any(failure.status == 403 for failure in outcome.failed):
+        log("forbidden", hint="Does the role allow execute-api:ManageConnections on POST/@connections/* here?")
+    return outcome
+
+
+def error_frame(request: dict[str, Any], code: str, sentence: str, **details: object) -> bytes:
+    """What a client gets instead of a broadcast."""
+    return json.dumps({"error": code, "message": sentence, **details, "requestId": request.get("requestId")}).encode()
+
+
+def endpoint_url(request: dict[str, Any]) -> str:
+    """Where this API and stage take posts; not requestContext.domainName, which a custom domain changes."""
+    redirected = os.environ.get("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI")
     region = os.environ["AWS_REGION"]
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return f"https://{request['apiId']}.execute-api.{region}.{suffix}/{request['stage']}"
+    return redirected or f"https://{request['apiId']}.execute-api.{region}.{domain_suffix(region)}/{request['stage']}"
 
 
 @cache
-def connections(endpoint_url: str | None) -> Any:
-    """The client that posts to connections, made once per process."""
-    return boto3.client("apigatewaymanagementapi", endpoint_url=endpoint_url, config=config)
+def endpoint(url: str) -> Endpoint:
+    """The endpoint at this URL, with its HTTP connections, made once per process."""
+    return Endpoint(url, session.get_credentials(), os.environ["AWS_REGION"])
+
+
+@cache
+def domain_suffix(region: str) -> str:
+    """What ends the names of AWS's hosts in this region's partition: amazonaws.com, or amazonaws.com.cn, and so on."""
+    partitions = session.get_data("partitions")["partitions"]
+    suffixes = [one["outputs"]["dnsSuffix"] for one in partitions if re.match(one["regionRegex"], region)]
+    return str(suffixes[0])
 
 
 def log(event: str, **fields: object) -> None:

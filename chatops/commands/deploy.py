@@ -7,10 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from ..command import Yes, command
-from ..errors import FAILED, INTERRUPTED, NOT_IN_SYNC
+from ..errors import FAILED, INTERRUPTED, NOT_IN_SYNC, ChatopsError, UsageError
 from ..session import Session
+from .operate import smoke_test
 
 app = typer.Typer()
+Watch = Annotated[bool, typer.Option("--watch", help="With --local: deploy again whenever a handler is saved.")]
 ADOPT = "Take over what exists under our names and was not created by chatops."
 
 
@@ -20,6 +22,8 @@ def up(
     adopt: Annotated[bool, typer.Option("--adopt", help=ADOPT)] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, change nothing.")] = False,
     yes: Yes = False,
+    watch: Watch = False,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Prove at the end that the chat works.")] = False,
 ) -> int:
     """Create the chat, or update and repair it. A second run changes nothing.
 
@@ -39,7 +43,12 @@ def up(
     if is_new and not session.may("Nothing of this stack exists here yet. Create it?", yes=yes, unattended=True):
         session.output.say("Nothing was changed.")
         return FAILED
-    return _apply(session, plan, "up")
+    if watch and not session.options.local:
+        raise UsageError("--watch is for the local AWS", "on AWS every save would be a deployment", "Add --local.")
+    code = _apply(session, plan, "up")
+    if smoke and not code:
+        code = smoke_test(session)
+    return follow(session) if watch and not code else code
 
 
 @command(app)
@@ -76,6 +85,33 @@ def down(session: Session, yes: Yes = False) -> int:
             session.output.say("Nothing was changed.")
             return FAILED
     return _apply(session, plan, "down")
+
+
+def follow(session: Session) -> int:
+    """Deploys again whenever the config or a handler is saved, until Ctrl-C. A mistake in them is told, and waited for.
+
+    Connections are kept: only the functions change.
+    """
+    from ..deploy.plan import Action
+    from ..local.watch import stamp, wait_for_change
+
+    before = stamp(session.stack.files)
+    session.note(f"Watching {len(before)} files; Ctrl-C ends it.")
+    while True:
+        changed = wait_for_change(before, session.aws.pause)
+        before = stamp(before)
+        session.note("Saved: " + ", ".join(one.name for one in changed))
+        session = session.again()
+        try:
+            plan = session.stack.plan_up()
+            before = stamp(session.stack.files) | before
+        except ChatopsError as error:
+            session.output.error(error)
+            continue
+        if plan.of(Action.BLOCKED):
+            session.output.blocked(plan)
+        elif not plan.in_sync and _apply(session, plan, "up") == INTERRUPTED:
+            return INTERRUPTED
 
 
 def _apply(session: Session, plan: Any, verb: str) -> int:

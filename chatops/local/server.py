@@ -1,160 +1,179 @@
-"""Starts, finds and stops the local AWS: MiniStack, in the background, on loopback only, with IAM enforced."""
+"""Starts, finds and stops the local AWS, in the background and on loopback only.
+
+It is two processes: MiniStack, with IAM enforced, is everything but the chat's clients' side; that is the front
+(`local/front`), one for each region that is used.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from importlib.util import find_spec
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import LocalError, UsageError
+from ..errors import LocalError
+from .process import HOST, DidNotStart, Process, free_port, start
 
-HOST, USUAL_PORT = "127.0.0.1", 4566
+USUAL_PORT, USUAL_FRONT_PORT = 4566, 4510
 KEYS = ("test", "test")
 """The access key of the local account's root user. It is known everywhere and opens nothing else."""
 REGION = "ap-northeast-2"
 """The region of a local run that names none."""
-START_LIMIT = 30.0
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "SSL_CERT_FILE", "VIRTUAL_ENV")
-"""What of the user's environment the emulator gets, and with it the functions that it runs: no credentials."""
 
 
-@dataclass(frozen=True)
-class Server:
-    """The process that was started, as the state file remembers it. `born` tells it from a later one with its pid."""
+@dataclass
+class Local:
+    """The processes that were started, as the state file remembers them."""
 
-    pid: int
-    born: float
-    endpoint_url: str
-    log: str
+    aws: Process | None = None
+    fronts: dict[str, Process] = field(default_factory=dict)
 
+    @property
+    def processes(self) -> list[Process]:
+        return [*([self.aws] if self.aws else []), *self.fronts.values()]
 
-@dataclass(frozen=True)
-class Status:
-    """Whether the local AWS runs. `crashed` is one that was started and is gone."""
+    @property
+    def is_running(self) -> bool:
+        """True when every process runs and answers."""
+        return bool(self.processes) and all(one.find() and one.is_healthy for one in self.processes)
 
-    running: bool
-    server: Server | None = None
-    crashed: Server | None = None
-
-
-def status() -> Status:
-    """What the state file and the process say."""
-    server = _remembered()
-    if server is None:
-        return Status(False)
-    if _process(server) is None:
-        return Status(False, crashed=server)
-    return Status(_is_healthy(server.endpoint_url), server)
+    @property
+    def crashed(self) -> list[Process]:
+        """Those that were started and have ended by themselves."""
+        return [one for one in self.processes if one.find() is None]
 
 
-def ensure(say: Callable[[str], None]) -> Server:
-    """The running local AWS; started when there is none. Raises LocalError when it does not come up."""
-    _require_extra()
+def remembered() -> Local:
+    """What was started; nothing when the state file is missing or damaged."""
+    try:
+        state = json.loads(_state_file().read_text())
+        aws = Process(**state["aws"]) if state["aws"] else None
+        return Local(aws, {region: Process(**one) for region, one in state["fronts"].items()})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return Local()
+
+
+def ensure(region: str, say: Callable[[str], None]) -> tuple[str, str]:
+    """The URLs of the running local AWS and of its front for a region; started where they do not run.
+
+    Raises LocalError when they do not come up.
+    """
+    with _locked():
+        local = remembered()
+        if local.aws and local.aws.find() is None:
+            say(f"The local AWS that was running (pid {local.aws.pid}) has ended by itself, and its stack with it.")
+            say(f"The end of its log:\n{local.aws.log_end()}")
+            for front in local.fronts.values():
+                front.end()
+            local = Local()
+        if local.aws is None:
+            local.aws = _start_aws(local, say)
+        front = local.fronts.get(region)
+        if front and front.find() is None:
+            say(f"The front of the local AWS (pid {front.pid}) has ended by itself; starting it again.")
+            say(f"The end of its log:\n{front.log_end()}")
+            # At the same address: functions that run have it in their environment.
+            front = _start_front(local, region, front.port, say)
+        if front is None:
+            front = _start_front(local, region, USUAL_FRONT_PORT, say)
+        for one in (local.aws, front):
+            if not one.is_healthy:
+                raise LocalError(
+                    f"The local AWS (pid {one.pid}) does not answer at {one.url}",
+                    f"its log is {one.log}",
+                    "Run `chatops local stop`, then the same command again.",
+                )
+        return local.aws.url, front.url
+
+
+def stop() -> list[Process]:
+    """Ends the processes that we started, and gives those that were running."""
+    with _locked():
+        ended = [one for one in reversed(remembered().processes) if one.end()]
+        _state_file().unlink(missing_ok=True)
+    return ended
+
+
+def _start_aws(local: Local, say: Callable[[str], None]) -> Process:
+    port = free_port(USUAL_PORT)
+    if port != USUAL_PORT:
+        say(f"Port {USUAL_PORT} is taken by another program; the local AWS uses {port}.")
+
+    def remember(process: Process) -> None:
+        local.aws = process
+        _remember(local)
+
+    return _start(
+        "ministack",
+        [],
+        {"GATEWAY_PORT": str(port), "BIND_HOST": HOST, "AUTH": "true"},
+        port=port,
+        health="/_ministack/health",
+        log="local.log",
+        remember=remember,
+        say=say,
+    )
+
+
+def _start_front(local: Local, region: str, usual_port: int, say: Callable[[str], None]) -> Process:
+    assert local.aws
+    port = free_port(usual_port)
+
+    def remember(process: Process) -> None:
+        local.fronts[region] = process
+        _remember(local)
+
+    snapshots = _folder() / "deployments" / str(local.aws.pid)
+    snapshots.mkdir(parents=True, exist_ok=True)
+    arguments = ["--port", str(port), "--aws", local.aws.url, "--region", region, "--state-dir", str(snapshots)]
+    return _start(
+        "chatops.local.front",
+        arguments,
+        {},
+        port=port,
+        health="/_chatops/health",
+        log=f"front-{region}.log",
+        remember=remember,
+        say=say,
+    )
+
+
+def _start(
+    module: str,
+    arguments: list[str],
+    environment: dict[str, str],
+    *,
+    port: int,
+    health: str,
+    log: str,
+    remember: Callable[[Process], None],
+    say: Callable[[str], None],
+) -> Process:
+    file, home, url = _folder() / log, _folder() / "home", f"http://{HOST}:{port}"
+    home.mkdir(exist_ok=True)
+    say(f"Starting {module} at {url} (log: {file}) …")
+    try:
+        return start(module, arguments, environment, url=url, health=health, log=file, home=home, remember=remember)
+    except DidNotStart as error:
+        raise LocalError("The local AWS could not be started", str(error), f"Its log is {file}.") from None
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    """Two commands at once start one local AWS, not two."""
     from filelock import FileLock
 
     with FileLock(str(_folder() / "local.lock")):
-        now = status()
-        if now.running and now.server:
-            return now.server
-        if now.server:
-            raise LocalError(
-                f"The local AWS (pid {now.server.pid}) does not answer at {now.server.endpoint_url}",
-                f"its log is {now.server.log}",
-                "Run `chatops local stop`, then the same command again.",
-            )
-        if now.crashed:
-            say(f"The local AWS that was running (pid {now.crashed.pid}) has ended by itself, and its stack with it.")
-            say(f"The end of its log:\n{_tail(Path(now.crashed.log))}")
-        return _start(say)
-
-
-def stop() -> Server | None:
-    """Ends the local AWS that we started, and gives it; nothing when none was running."""
-    server = _remembered()
-    if server is None:
-        return None
-    process = _process(server)
-    if process is not None:
-        family = [process, *process.children(recursive=True)]
-        for one in family:
-            _quietly(one.terminate)
-        import psutil
-
-        _, alive = psutil.wait_procs(family, timeout=5)
-        for one in alive:
-            _quietly(one.kill)
-    _state_file().unlink(missing_ok=True)
-    return server if process is not None else None
-
-
-def _start(say: Callable[[str], None]) -> Server:
-    import psutil
-
-    port = USUAL_PORT if _is_free(USUAL_PORT) else _free_port()
-    if port != USUAL_PORT:
-        say(f"Port {USUAL_PORT} is taken by another program; the local AWS uses {port}.")
-    log = _folder() / "local.log"
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    home = _folder() / "home"
-    home.mkdir(exist_ok=True)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ministack"],
-        env={
-            **{key: os.environ[key] for key in PASSED_ON if key in os.environ},
-            "HOME": str(home),
-            "GATEWAY_PORT": str(port),
-            "BIND_HOST": HOST,
-            "AUTH": "true",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "PYTHONUNBUFFERED": "1",
-        },
-        cwd=home,
-        stdin=subprocess.DEVNULL,
-        stdout=handle,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    os.close(handle)
-    try:
-        born = psutil.Process(process.pid).create_time()
-    except psutil.NoSuchProcess:
-        born = 0.0
-    server = Server(process.pid, born, f"http://{HOST}:{port}", str(log))
-    _remember(server)
-    say(f"Starting the local AWS at {server.endpoint_url} (log: {log}) …")
-    deadline = time.monotonic() + START_LIMIT
-    while not _is_healthy(server.endpoint_url):
-        if process.poll() is not None or time.monotonic() > deadline:
-            end = f"ended with code {process.returncode}" if process.returncode is not None else "does not answer"
-            stop()
-            raise LocalError("The local AWS could not be started", f"it {end}:\n{_tail(log)}", f"Its log is {log}.")
-        time.sleep(0.05)
-    return server
-
-
-def _require_extra() -> None:
-    missing = [name for name in ("ministack", "filelock", "platformdirs", "psutil") if find_spec(name) is None]
-    if missing:
-        raise UsageError(
-            "The local AWS is not installed",
-            f"{', '.join(missing)} cannot be found",
-            "Install it with: pip install 'chatops[local]'",
-        )
+        yield
 
 
 def _folder() -> Path:
-    _require_extra()
+    from ..session import require
+
+    require("local", "ministack", "filelock", "platformdirs", "psutil", "websockets", "h11")
     from platformdirs import user_state_path
 
     folder = user_state_path("chatops", appauthor=False)
@@ -166,66 +185,21 @@ def _state_file() -> Path:
     return _folder() / "local.json"
 
 
-def _remember(server: Server) -> None:
+def _remember(local: Local) -> None:
     handle = os.open(_state_file(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as file:
-        json.dump(asdict(server), file)
+        json.dump(asdict(local), file)
 
 
-def _remembered() -> Server | None:
-    try:
-        return Server(**json.loads(_state_file().read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _process(server: Server) -> Any:
-    """The process that we started, if it still runs; not another one that got its pid since."""
-    import psutil
-
-    try:
-        process = psutil.Process(server.pid)
-        same = abs(process.create_time() - server.born) < 1 and "ministack" in process.cmdline()
-        ours = same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return None
-    return process if ours else None
-
-
-def _is_healthy(endpoint_url: str) -> bool:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(f"{endpoint_url}/_ministack/health", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
-        return False
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as one:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            one.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((HOST, 0))
-        return int(one.getsockname()[1])
-
-
-def _tail(log: Path, lines: int = 8) -> str:
-    try:
-        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
-    except OSError:
-        return "(no log)"
-
-
-def _quietly(call: Callable[[], Any]) -> None:
-    import psutil
-
-    with suppress(psutil.Error):
-        call()
+def document(local: Local) -> dict[str, Any]:
+    """What `local status --json` says."""
+    return {
+        "running": local.is_running,
+        "endpoint_url": local.aws.url if local.aws else None,
+        "pid": local.aws.pid if local.aws else None,
+        "log": local.aws.log if local.aws else None,
+        "fronts": {
+            region: {"url": one.url, "pid": one.pid, "log": one.log, "running": one.find() is not None}
+            for region, one in local.fronts.items()
+        },
+    }

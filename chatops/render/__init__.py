@@ -29,7 +29,8 @@ from .steps import CHANGING, LOOKS, explained, step_text
 from .tables import connections_table
 
 if TYPE_CHECKING:
-    from ..local.server import Status
+    from ..local.process import Process
+    from ..local.server import Local
 
 
 class Output:
@@ -210,24 +211,24 @@ class Output:
         if not report.ok:
             self.say("`chatops doctor` looks for the cause, `chatops logs` shows what the functions said.", "cyan")
 
-    def local(self, status: Status) -> None:
+    def local(self, local: Local) -> None:
         """Whether the local AWS runs, and where."""
-        server = status.server or status.crashed
         if self.as_json:
-            document: dict[str, Any] = {"running": status.running, "endpoint_url": None, "pid": None, "log": None}
-            if server:
-                document["log"] = server.log
-            if server and status.running:
-                document |= {"endpoint_url": server.endpoint_url, "pid": server.pid}
-            self.document(document)
-        elif status.running and server:
-            self.line(f"The local AWS runs at {server.endpoint_url} (pid {server.pid}). Log: {server.log}")
-        elif status.crashed:
-            self.line(f"The local AWS (pid {status.crashed.pid}) has ended by itself. Log: {status.crashed.log}")
-        elif server:
-            self.line(f"The local AWS (pid {server.pid}) does not answer at {server.endpoint_url}. Log: {server.log}")
-        else:
+            from ..local.server import document
+
+            self.document(document(local))
+            return
+        if not local.aws:
             self.line("The local AWS is not running. `chatops local start` starts it.")
+        for what, one in (("The local AWS", local.aws), *((f"Its front for {r}", p) for r, p in local.fronts.items())):
+            if one:
+                self.line(f"{what} {_health(one)} (pid {one.pid}). Log: {one.log}")
+
+
+def _health(process: Process) -> str:
+    if process.find() is None:
+        return "has ended by itself"
+    return f"runs at {process.url}" if process.is_healthy else f"does not answer at {process.url}"
 
 
 def _urls(outputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

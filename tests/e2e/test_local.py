@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import websockets.sync.client as websockets
 
 from .conftest import Chatops
 
@@ -36,6 +39,12 @@ def test_it_starts_on_loopback_and_stops(fresh: Chatops) -> None:
     assert status["running"] is True
     assert status["endpoint_url"].startswith("http://127.0.0.1:")
     listening = {one.laddr.ip for one in psutil.Process(status["pid"]).net_connections() if one.status == "LISTEN"}
+    listening |= {
+        one.laddr.ip
+        for front in status["fronts"].values()
+        for one in psutil.Process(front["pid"]).net_connections()
+        if one.status == "LISTEN"
+    }
     assert listening == {"127.0.0.1"}
     assert Path(status["log"]).is_file()
     again = fresh.must("local", "start", "--json").last
@@ -69,6 +78,45 @@ def test_a_crash_is_told_and_the_next_command_starts_anew(fresh: Chatops) -> Non
     assert fresh.must("local", "status", "--json").last["pid"] != pid
 
 
+def test_a_crash_of_the_front_is_told_and_the_stack_is_still_there(fresh: Chatops) -> None:
+    fresh.local("up")
+    front = fresh.must("local", "status", "--json").last["fronts"]["ap-northeast-2"]
+    process = psutil.Process(front["pid"])
+    process.kill()
+    process.wait(10)
+    assert fresh.must("local", "status", "--json").last["running"] is False
+    told = fresh.must("smoke", "--local")
+    assert f"front of the local AWS (pid {front['pid']}) has ended by itself" in told.err
+    assert fresh.must("plan", "--local", "--check").code == 0
+
+
+def test_a_saved_handler_is_live_in_a_moment_and_connections_are_kept(fresh: Chatops) -> None:
+    shutil.copytree(ROOT / "handlers", fresh.folder / "handlers", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "config.yaml", fresh.folder)
+    send = fresh.folder / "handlers" / "send.py"
+    watching = fresh.start("up", "--local", "--watch", "--json")
+    try:
+        assert watching.stdout
+        url = next(json.loads(line) for line in watching.stdout if '"summary"' in line)["outputs"]["websocket_url"]
+        with websockets.connect(url, proxy=None) as client:
+            client.send("ping")
+            assert client.recv(timeout=20) == "pong"
+            whole = send.read_text()
+            send.write_text("def nothing:")
+            problem = next(json.loads(line) for line in watching.stdout)
+            assert "send.py:1" in problem.get("why", ""), problem
+            send.write_text(whole.replace('b"pong"', 'b"pong, as saved"'))
+            summary = next(json.loads(line) for line in watching.stdout if '"summary"' in line)
+            assert summary["updated"] == ["function.websocket-send"]
+            client.send("ping")
+            assert client.recv(timeout=20) == "pong, as saved"
+    finally:
+        watching.send_signal(signal.SIGINT)
+        _, told = watching.communicate(timeout=60)
+    assert watching.returncode == 130
+    assert "Traceback" not in told
+
+
 def test_a_process_that_got_the_pid_later_is_not_stopped(fresh: Chatops) -> None:
     fresh.must("local", "start")
     state = fresh.state / "chatops" / "local.json"
@@ -98,7 +146,11 @@ def test_the_users_own_credentials_go_nowhere_near_the_local_aws(fresh: Chatops)
     assert fresh.must("plan", "--local", "--json").last["account"] == "000000000000"
     pid = fresh.must("local", "status", "--json").last["pid"]
     environment = psutil.Process(pid).environ()
-    assert not [key for key in environment if key.startswith("AWS_") and key != "AWS_EC2_METADATA_DISABLED"]
+    assert {key: value for key, value in environment.items() if key.startswith("AWS_")} == {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
     assert "a-real-secret" not in environment.values()
 
 

@@ -1,0 +1,77 @@
+"""The local AWS as the front calls it: clients without a rate limit, in threads, never the user's credentials."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import Credentials
+
+from .turns import Turns
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+KEYS = ("test", "test")
+"""The access key of the local account's root user, whatever the environment says."""
+
+ONCE = {"total_max_attempts": 1}
+LONGEST = 900 + 10
+"""Seconds. A function may run for fifteen minutes, whether or not API Gateway still waits for it."""
+
+READERS = 8
+INVOCATIONS = 64
+"""How many functions run at the same time at most."""
+
+
+class LocalAws:
+    """One region of the local AWS."""
+
+    def __init__(self, endpoint_url: str, region: str) -> None:
+        session = botocore.session.Session()
+        session.set_credentials(*KEYS)
+        self.endpoint_url = endpoint_url.rstrip("/")
+        self.region = region
+        self.partition = str(session.get_partition_for_region(region))
+        self.credentials = Credentials(*KEYS)
+
+        def client(service: str, **options: Any) -> Any:
+            options = {"connect_timeout": 5, "read_timeout": 10, "proxies": {}, "retries": ONCE, **options}
+            return session.create_client(service, region, endpoint_url=self.endpoint_url, config=Config(**options))
+
+        self.gateway = client("apigatewayv2", max_pool_connections=READERS)
+        self.iam = client("iam", max_pool_connections=READERS)
+        self.sts = client("sts")
+        self.functions = client("lambda", max_pool_connections=READERS)
+        self.runtime = client("lambda", max_pool_connections=INVOCATIONS, read_timeout=LONGEST)
+        self._readers = ThreadPoolExecutor(READERS, "reader")
+        self._invocations = ThreadPoolExecutor(INVOCATIONS, "invocation")
+        self._turns = Turns(INVOCATIONS)
+
+    async def read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Makes a short call, outside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, lambda: call(*args, **kwargs))
+
+    async def invoke(self, function: str, payload: bytes) -> Any:
+        """Lambda's Invoke, with its answer's payload read."""
+
+        def call() -> Any:
+            answer = self.runtime.invoke(FunctionName=function, Payload=payload)
+            return {**answer, "Payload": answer["Payload"].read()}
+
+        async with self._turns:
+            return await asyncio.get_running_loop().run_in_executor(self._invocations, call)
+
+    def pages(self, operation: str, **arguments: Any) -> Iterator[Any]:
+        """Every item that an operation of API Gateway lists."""
+        for page in self.gateway.get_paginator(operation).paginate(**arguments):
+            yield from page.get("Items", ())
+
+    def close(self) -> None:
+        """Starts nothing that has not started."""
+        self._readers.shutdown(wait=False, cancel_futures=True)
+        self._invocations.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,202 @@
+"""The WebSocket APIs of the local AWS, and what of them is live.
+
+A stage serves its deployment, and a deployment is a snapshot. The control plane keeps no such snapshots: the front
+takes one when it first sees a deployment, within half a second of its creation, and keeps it in a file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .address import Address
+from .aws import LocalAws
+from .deployment import Deployment, Integration, Route, Stage
+from .errors import Refused, forbidden
+from .throttle import Limit
+
+log = logging.getLogger(__name__)
+
+EVERY = 0.4
+"""Seconds between two looks at the control plane."""
+
+ACCOUNT_LIMIT = Limit(10_000, 5_000)
+"""What an account may do when a stage sets one half of a limit only.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+"""
+
+
+class Catalog:
+    """Every stage that is live, by API id and name."""
+
+    def __init__(self, aws: LocalAws, folder: Path | None) -> None:
+        self.endpoint_url = aws.endpoint_url
+        self._aws = aws
+        self._folder = folder
+        self._deployments: dict[tuple[str, str], Deployment] = {}
+        self._account: str | None = None
+        self._api_ids: set[str] = set()
+        self._lock = asyncio.Lock()
+        self._looked = 0.0
+        self._unreachable = False
+        self.stages: Mapping[tuple[str, str], Stage] = {}
+        self.http_api_ids: frozenset[str] = frozenset()
+
+    async def watch(self) -> None:
+        """Looks for changes for as long as it is let."""
+        while True:
+            await self.refresh()
+            await asyncio.sleep(EVERY)
+
+    async def refresh(self, older_than: float = 0.0) -> None:
+        """Looks at the control plane, if the last look is longer ago than this many seconds.
+
+        While the local AWS does not answer, what was live stays live.
+        """
+        async with self._lock:
+            if time.monotonic() - self._looked < older_than:
+                return
+            self._looked = time.monotonic()
+            try:
+                self.stages = await self._aws.read(self._look)
+                self._unreachable = False
+            except (BotoCoreError, ClientError) as error:
+                if not self._unreachable:
+                    log.warning("The local AWS at %s does not answer: %s", self.endpoint_url, error)
+                self._unreachable = True
+
+    def find(self, address: Address) -> Stage:
+        """The stage that an address means. Refused when there is none, or when a bare stage name fits several APIs."""
+        found = [
+            stage
+            for (api_id, name), stage in self.stages.items()
+            if name == address.stage and address.api_id in (None, api_id)
+        ]
+        if not found:
+            where = f"{address.api_id}/{address.stage}" if address.api_id else address.stage
+            raise forbidden(f"no WebSocket API has anything deployed to a stage {where}")
+        if len(found) > 1:
+            choices = ", ".join(sorted(f"/{stage.api_id}/{stage.name}" for stage in found))
+            raise Refused(
+                400, f"Several WebSocket APIs have a stage {address.stage}: use one of {choices}", "ambiguous"
+            )
+        return found[0]
+
+    def _look(self) -> dict[tuple[str, str], Stage]:
+        if self._account is None:
+            self._account = self._aws.sts.get_caller_identity()["Account"]
+        stages = {}
+        every = list(self._aws.pages("get_apis"))
+        self.http_api_ids = frozenset(api["ApiId"] for api in every if api["ProtocolType"] == "HTTP")
+        apis = [api for api in every if api["ProtocolType"] == "WEBSOCKET"]
+        for api in apis:
+            # An API that is deleted meanwhile has no stages.
+            with suppress(self._aws.gateway.exceptions.NotFoundException):
+                for stage in self._aws.pages("get_stages", ApiId=api["ApiId"]):
+                    deployment = self._deployment(api, stage)
+                    if deployment:
+                        stages[api["ApiId"], stage["StageName"]] = self._stage(api, stage, deployment)
+        self._forget_others({api["ApiId"] for api in apis})
+        return stages
+
+    def _stage(self, api: Any, stage: Any, deployment: Deployment) -> Stage:
+        limits = {key: _limit(one) for key, one in stage.get("RouteSettings", {}).items()}
+        return Stage(
+            api["ApiId"],
+            stage["StageName"],
+            deployment,
+            f"arn:{self._aws.partition}:execute-api:{self._aws.region}:{self._account}:",
+            _limit(stage.get("DefaultRouteSettings", {})),
+            {key: limit for key, limit in limits.items() if limit},
+        )
+
+    def _deployment(self, api: Any, stage: Any) -> Deployment | None:
+        """What a stage serves: its deployment, or with AutoDeploy the routes as they are.
+
+        MiniStack forgets the StageName of CreateDeployment: a stage without a deployment serves the API's newest.
+        """
+        api_id = api["ApiId"]
+        if stage.get("AutoDeploy"):
+            return self._snapshot(api, "$auto")
+        deployment_id = stage.get("DeploymentId")
+        if not deployment_id:
+            made = list(self._aws.pages("get_deployments", ApiId=api_id))
+            if not made:
+                return None
+            deployment_id = made[-1]["DeploymentId"]
+        key = (api_id, deployment_id)
+        if key not in self._deployments:
+            self._deployments[key] = self._remembered(*key) or self._remember(
+                api_id, self._snapshot(api, deployment_id)
+            )
+        return self._deployments[key]
+
+    def _snapshot(self, api: Any, deployment_id: str) -> Deployment:
+        api_id = api["ApiId"]
+        integrations = {one["IntegrationId"]: one for one in self._aws.pages("get_integrations", ApiId=api_id)}
+        routes = [
+            Route(
+                one["RouteKey"],
+                one.get("AuthorizationType", "NONE"),
+                one.get("ApiKeyRequired", False),
+                bool(one.get("RouteResponseSelectionExpression")) and self._has_response(api_id, one["RouteId"]),
+                _integration(integrations.get(one.get("Target", "").removeprefix("integrations/"))),
+            )
+            for one in self._aws.pages("get_routes", ApiId=api_id)
+        ]
+        return Deployment(deployment_id, api["RouteSelectionExpression"], {route.key: route for route in routes})
+
+    def _has_response(self, api_id: str, route_id: str) -> bool:
+        return any(self._aws.pages("get_route_responses", ApiId=api_id, RouteId=route_id))
+
+    def _remember(self, api_id: str, deployment: Deployment) -> Deployment:
+        log.info("%s: deployment %s with routes %s", api_id, deployment.id, ", ".join(deployment.routes))
+        if self._folder:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._file(api_id, deployment.id).write_text(json.dumps(deployment.to_dict()))
+        return deployment
+
+    def _remembered(self, api_id: str, deployment_id: str) -> Deployment | None:
+        if self._folder:
+            with suppress(OSError, ValueError, TypeError, KeyError):
+                return Deployment.from_dict(json.loads(self._file(api_id, deployment_id).read_text()))
+        return None
+
+    def _forget_others(self, api_ids: set[str]) -> None:
+        """Drops the snapshots of APIs that are gone."""
+        if api_ids == self._api_ids:
+            return
+        self._api_ids = api_ids
+        self._deployments = {key: one for key, one in self._deployments.items() if key[0] in api_ids}
+        for file in self._folder.glob("*.json") if self._folder else ():
+            if file.name.partition(".")[0] not in api_ids:
+                file.unlink(missing_ok=True)
+
+    def _file(self, api_id: str, deployment_id: str) -> Path:
+        assert self._folder
+        return self._folder / f"{api_id}.{deployment_id}.json"
+
+
+def _integration(one: Any) -> Integration | None:
+    if one is None:
+        return None
+    milliseconds = min(one.get("TimeoutInMillis", 29_000), 29_000)
+    return Integration(
+        one["IntegrationType"], one.get("IntegrationUri", ""), milliseconds / 1000, one.get("CredentialsArn")
+    )
+
+
+def _limit(settings: Any) -> Limit | None:
+    rate, burst = settings.get("ThrottlingRateLimit"), settings.get("ThrottlingBurstLimit")
+    if rate is None and burst is None:
+        return None
+    return Limit(ACCOUNT_LIMIT.rate if rate is None else rate, ACCOUNT_LIMIT.burst if burst is None else burst)

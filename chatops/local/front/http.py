@@ -1,0 +1,61 @@
+"""HTTP/1.1 on a connection that is not a WebSocket: one request after the other, for as long as the client keeps it."""
+
+from __future__ import annotations
+
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Awaitable, Callable
+
+import h11
+
+from .quotas import REQUEST_BODY
+from .request import Request, Response, as_json
+
+CHUNK = 64 * 1024
+TOO_LARGE = as_json(413, {"message": "Request Too Long"})
+MALFORMED = as_json(400, {"message": "Bad Request"})
+
+
+async def serve(
+    head: bytes, answer: Callable[[Request], Awaitable[Response]], reader: StreamReader, writer: StreamWriter
+) -> None:
+    """Answers requests, the first of which begins with `head`, until either side has enough."""
+    connection = h11.Connection(h11.SERVER)
+    connection.receive_data(head)
+    peer = writer.get_extra_info("peername")[0]
+    try:
+        while request := await _request(connection, reader, peer):
+            _send(connection, writer, TOO_LARGE if len(request.body) > REQUEST_BODY else await answer(request))
+            await writer.drain()
+            if connection.our_state is h11.MUST_CLOSE:
+                return
+            connection.start_next_cycle()
+    except h11.RemoteProtocolError:
+        if connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            _send(connection, writer, MALFORMED)
+    except OSError:
+        return
+
+
+async def _request(connection: h11.Connection, reader: StreamReader, peer: str) -> Request | None:
+    """The next request with its body, of which no more than what is too much is kept. Nothing at the end."""
+    head: h11.Request | None = None
+    body = bytearray()
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await reader.read(CHUNK))
+        elif isinstance(event, h11.Request):
+            head = event
+        elif isinstance(event, h11.Data) and len(body) <= REQUEST_BODY:
+            body += event.data
+        elif isinstance(event, h11.EndOfMessage) and head:
+            headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers]
+            return Request(head.method.decode(), head.target.decode("latin-1"), headers, peer, bytes(body))
+        elif isinstance(event, h11.ConnectionClosed):
+            return None
+
+
+def _send(connection: h11.Connection, writer: StreamWriter, response: Response) -> None:
+    head = h11.Response(status_code=response.status, reason=response.reason.encode(), headers=response.all_headers())
+    parts = [connection.send(head), connection.send(h11.Data(data=response.body)), connection.send(h11.EndOfMessage())]
+    writer.write(b"".join(part for part in parts if part))

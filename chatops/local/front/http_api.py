@@ -1,0 +1,63 @@
+"""HTTP APIs, at `/{apiId}/…`: passed on to the local AWS, which runs them.
+
+The front stands before them for two things that API Gateway does and the emulator does not: a URL with letters that
+are not percent-encoded, as `curl` sends Korean, is taken; and the API's bare address means its root.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-publish.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+from urllib.parse import quote, urlsplit
+
+from . import address
+from .catalog import Catalog
+from .request import Request, Response, as_json
+
+LONGEST = 31.0
+"""Seconds; API Gateway gives an HTTP API's integration 30."""
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "content-length", "date"}
+
+
+class HttpApis:
+    """Every HTTP API of the local AWS."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._aws = urlsplit(catalog.endpoint_url)
+
+    async def has(self, request: Request) -> bool:
+        """Whether a request is for one of them, the newest included."""
+        api_id = request.path.split("/")[1]
+        if api_id not in self._catalog.http_api_ids and "@connections" not in request.path:
+            await self._catalog.refresh(older_than=0.2)
+        return api_id in self._catalog.http_api_ids
+
+    async def answer(self, request: Request) -> Response:
+        """The API's answer, or 503 while the local AWS does not give one, or 403 for a Host that is not local."""
+        if not address.is_local_host(request.header("host")):
+            return as_json(403, {"message": "Forbidden"})
+        try:
+            return await asyncio.to_thread(self._pass_on, request)
+        except (OSError, http.client.HTTPException):
+            return as_json(503, {"message": "Service Unavailable"})
+
+    def _pass_on(self, request: Request) -> Response:
+        _, api_id, *rest = request.path.split("/")
+        target = f"/_aws/execute-api/{api_id}/{'/'.join(rest)}" + (f"?{request.query}" if request.query else "")
+        aws = http.client.HTTPConnection(self._aws.hostname or "", self._aws.port or 80, timeout=LONGEST)
+        try:
+            headers = {name: value for name, value in request.headers if name.lower() not in HOP_BY_HOP}
+            aws.request(request.method, target, request.body or None, headers)
+            answer = aws.getresponse()
+            given = [(name, value) for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP]
+            return Response(answer.status, answer.read(), repeated=given)
+        finally:
+            aws.close()
+
+
+def encoded(head: bytes) -> bytes:
+    """The head of a request with every byte of its target that is not ASCII percent-encoded."""
+    line, end, rest = head.partition(b"\r\n")
+    return quote(line, safe="".join(map(chr, range(128)))).encode() + end + rest

@@ -1,0 +1,91 @@
+"""Invoking what a route calls.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-integrations.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .aws import LocalAws
+from .deployment import Integration, Route, Stage
+from .errors import IntegrationFailed
+from .event import Event
+from .permission import Permissions
+
+INTERNAL, TIMED_OUT = "Internal server error", "Endpoint request timed out"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a function returned. `status` is nothing when it is not a response in the form of a proxy integration."""
+
+    status: int | None
+    body: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Integrations:
+    """Calls functions as API Gateway does: with its permission, and for as long as it waits.
+
+    `time_scale` multiplies an integration's timeout.
+    """
+
+    def __init__(self, aws: LocalAws, permissions: Permissions, time_scale: float) -> None:
+        self._aws = aws
+        self._permissions = permissions
+        self._time_scale = time_scale
+        self._calls: set[asyncio.Task[Any]] = set()
+
+    async def invoke(self, stage: Stage, route: Route, event: Event) -> Answer:
+        """Raises IntegrationFailed when the function may not be called, does not end in time, or ends with an error."""
+        integration = route.integration
+        if integration is None or integration.type == "MOCK":
+            return Answer(200)
+        function = integration.function_arn
+        if integration.type != "AWS_PROXY" or not function:
+            raise IntegrationFailed(INTERNAL, 500, f"{integration.type} to {integration.uri} is not imitated")
+        await self._require_permission(stage, route, integration, function)
+        raw = await self._call(function, event, integration.timeout * self._time_scale)
+        if raw.get("FunctionError"):
+            raise IntegrationFailed(
+                INTERNAL, 502, f"{function} failed: {raw['Payload'].decode(errors='replace')[:500]}"
+            )
+        return answer(raw["Payload"])
+
+    async def _call(self, function: str, event: Event, timeout: float) -> Any:
+        """Invokes, and waits no longer than that; the function itself runs on, as on AWS."""
+        payload = json.dumps(event, ensure_ascii=False).encode()
+        call = asyncio.create_task(self._aws.invoke(function, payload))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        await asyncio.wait({call}, timeout=timeout)
+        if not call.done():
+            call.add_done_callback(lambda late: late.cancelled() or late.exception())
+            raise IntegrationFailed(TIMED_OUT, 504, f"{function} did not answer in time")
+        try:
+            return call.result()
+        except (BotoCoreError, ClientError) as error:
+            raise IntegrationFailed(INTERNAL, 500, f"invoking {function}: {error}") from error
+
+    async def _require_permission(self, stage: Stage, route: Route, integration: Integration, function: str) -> None:
+        source = stage.arn(route.key)
+        if integration.role is None and not await self._permissions.may_invoke(function, source):
+            raise IntegrationFailed(INTERNAL, 500, f"the policy of {function} does not let {source} invoke it")
+
+
+def answer(payload: bytes) -> Answer:
+    """A function's result, as API Gateway reads it."""
+    try:
+        result: Any = json.loads(payload)
+        status = int(result["statusCode"])
+    except (ValueError, TypeError, KeyError):
+        return Answer(None)
+    body, headers = result.get("body"), result.get("headers") or {}
+    text = body if isinstance(body, str) or body is None else json.dumps(body)
+    return Answer(status, text, {str(name): str(value) for name, value in headers.items()})

@@ -1,0 +1,103 @@
+"""`@connections`: posting to a connection, asking about it, ending it.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
+https://docs.aws.amazon.com/apigatewaymanagementapi/latest/APIReference/API_PostToConnection.html
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import datetime, timezone
+
+from . import address
+from .caller import Callers
+from .catalog import Catalog
+from .connection import Connection, Connections
+from .deployment import Stage
+from .errors import Refused, forbidden, missing_token
+from .permission import Permissions
+from .quotas import MESSAGE, OUTBOUND
+from .request import Request, Response, as_json, refusal
+
+log = logging.getLogger(__name__)
+
+METHODS = {"GET", "POST", "DELETE"}
+
+
+class Management:
+    """Answers the requests of a backend."""
+
+    def __init__(self, catalog: Catalog, callers: Callers, permissions: Permissions, connections: Connections) -> None:
+        self._catalog = catalog
+        self._callers = callers
+        self._permissions = permissions
+        self._connections = connections
+
+    async def answer(self, request: Request) -> Response:
+        """The answer to any HTTP request that is not a handshake."""
+        try:
+            return await self._answer(request)
+        except Refused as refused:
+            log.warning("%s %s: %d: %s", request.method, request.path, refused.status, refused.why)
+            return refusal(refused, json.dumps({"message": refused.message}))
+
+    async def _answer(self, request: Request) -> Response:
+        if not address.is_local_host(request.header("host")):
+            raise forbidden(f"the Host {request.header('host')} is not this machine")
+        if not address.is_local_origin(request.header("origin")):
+            raise forbidden(f"the page at {request.header('origin')} is not of this machine")
+        if request.path == address.HEALTH:
+            return as_json(200, {"ok": True, "aws": self._catalog.endpoint_url, "connections": len(self._connections)})
+        place = address.parse(request.target)
+        if place is None or place.connection_id is None or request.method not in METHODS:
+            raise missing_token("neither @connections nor a WebSocket handshake")
+        stage = self._catalog.find(place)
+        await self._authorize(request, stage, place.connection_id)
+        connection = self._connections.get(stage.api_id, stage.name, place.connection_id)
+        if connection is None:
+            # AWS sends no message with it: SDKs show the status in its place.
+            return Response(410, b"", {"x-amzn-ErrorType": "GoneException"})
+        if request.method == "POST":
+            return self._post(connection, request.body)
+        return self._describe(connection) if request.method == "GET" else self._delete(connection)
+
+    async def _authorize(self, request: Request, stage: Stage, connection_id: str) -> None:
+        caller = await self._callers.identify(request)
+        arn = stage.arn(f"{request.method}/@connections/{connection_id}")
+        if not await self._permissions.may(caller, "execute-api:ManageConnections", arn):
+            text = f"User: {caller.arn} is not authorized to perform: execute-api:ManageConnections on resource: {arn}"
+            raise Refused(403, text, text, "AccessDeniedException")
+
+    def _post(self, connection: Connection, body: bytes) -> Response:
+        """Sends a text message. What is not UTF-8 in it is replaced, as API Gateway does."""
+        if len(body) > MESSAGE:
+            raise Refused(413, "Message too long", f"{len(body)} bytes", "PayloadTooLargeException")
+        assert connection.socket
+        if connection.socket.waiting > OUTBOUND:
+            raise Refused(429, "Too Many Requests", "the client's buffer is full", "LimitExceededException")
+        connection.touch()
+        connection.socket.send(body.decode(errors="replace"))
+        return as_json(200, {})
+
+    def _describe(self, connection: Connection) -> Response:
+        identity = {key: connection.identity[key] for key in ("sourceIp", "userAgent") if connection.identity.get(key)}
+        return as_json(
+            200,
+            {
+                "connectedAt": iso8601(connection.connected_at),
+                "identity": identity,
+                "lastActiveAt": iso8601(connection.last_active_at),
+            },
+        )
+
+    def _delete(self, connection: Connection) -> Response:
+        assert connection.socket
+        connection.socket.close(1000)
+        self._connections.remove(connection)
+        return Response(204)
+
+
+def iso8601(milliseconds: int) -> str:
+    at = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

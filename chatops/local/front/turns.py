@@ -1,0 +1,70 @@
+"""How many functions run at the same time.
+
+On AWS a thousand do. Here each is a process that takes a second of a core to start and some 50 MB to keep, and an
+event that waits for a warm one is served sooner than one that starts another. So few run at first, and one more is
+allowed whenever somebody waits and none has ended for a second: functions that wait for something, and not for a core.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+
+FIRST = (os.cpu_count() or 1) + 2
+PATIENCE = 1.0
+
+
+class Turns:
+    """`async with` it to run. First come, first served; `most` at once at most."""
+
+    def __init__(self, most: int, first: int = FIRST, patience: float = PATIENCE) -> None:
+        self._most = most
+        self._allowed = min(first, most)
+        self._patience = patience
+        self._running = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._impatience: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> None:
+        if self._running < self._allowed:
+            self._running += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        if self._impatience is None:
+            self._be_patient()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._leave()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._leave()
+        if self._waiting:
+            self._be_patient()
+
+    def _leave(self) -> None:
+        self._running -= 1
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._waiting and self._running < self._allowed:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self._running += 1
+                turn.set_result(None)
+
+    def _be_patient(self) -> None:
+        if self._impatience:
+            self._impatience.cancel()
+        self._impatience = asyncio.get_running_loop().call_later(self._patience, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        self._impatience = None
+        if self._waiting and self._allowed < self._most:
+            self._allowed += 1
+            self._let_in()
+            self._be_patient()

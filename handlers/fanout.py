@@ -1,0 +1,243 @@
+"""Posts one message to many connections of a WebSocket API, as fast as API Gateway takes them.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
+
+The connections arrive in pages, and are posted to while the next page is read. A number of workers, each with an HTTP
+connection of its own that is kept alive, post side by side, so one that has to wait holds up none of the others.
+"""
+
+import asyncio
+import math
+import random
+import socket
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
+
+import http1
+from sigv4 import Signer
+
+IN_FLIGHT = 256
+"""The most posts at a time: with 25 ms for each, that is 10,000 a second, an account's quota."""
+CONNECT_TIMEOUT = 3.0
+REPLY_TIMEOUT = 5.0
+KEEP_ALIVE = 20.0
+"""Seconds for which a connection is kept from one broadcast to the next. One that a firewall forgot swallows posts."""
+TRIES = 12
+"""How often a post is tried, waiting longer each time: some eight seconds in all, if time allows."""
+TRIES_PER_LOST_REPLY = 4
+"""What a lost reply counts: the message may have arrived, so it is posted three times at most."""
+FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0
+"""Seconds, of which a random part is waited before a post is tried again."""
+
+Found = Callable[[Sequence[str]], None]
+"""Takes a page of connection ids."""
+Reader = Callable[[Found], Awaitable[None]]
+"""Finds the connections to post to, page by page."""
+
+
+class Failure(NamedTuple):
+    """A connection that could not be posted to, and is not gone."""
+
+    connection_id: str
+    status: int | None
+    """The HTTP status; None when there was no reply."""
+    error: str
+
+
+@dataclass
+class Outcome:
+    """What became of a broadcast. Every connection found is sent, gone, failed or unreached."""
+
+    sent: int = 0
+    gone: list[str] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    unreached: int = 0
+    """Connections for which time ran out."""
+    retried: int = 0
+    """Posts that were made once more."""
+    pages: int = 0
+    interruption: Exception | None = None
+    """Why reading ended before all the connections were found."""
+
+
+def only(connection_id: str) -> Reader:
+    """Finds this one connection."""
+
+    async def read(found: Found) -> None:
+        found([connection_id])
+
+    return read
+
+
+class Endpoint:
+    """Where one stage of a WebSocket API takes posts to its connections. Keep it for the life of the process.
+
+    It owns an event loop, because the HTTP connections that it keeps open from one broadcast to the next belong to one.
+    """
+
+    def __init__(self, url: str, credentials: Any, region: str) -> None:
+        """Takes the stage's URL, with http or https, and botocore credentials."""
+        parts = urlsplit(url)
+        self._host = parts.hostname or ""
+        self._is_secure = parts.scheme == "https"
+        self._port = parts.port or (443 if self._is_secure else 80)
+        self._path = parts.path.rstrip("/") + "/@connections/"
+        self._signer = Signer(credentials, region, parts.netloc)
+        self._loop = asyncio.new_event_loop()
+        self._idle: list[tuple[float, http1.Connection]] = []
+
+    def post(self, message: bytes, read: Reader, seconds: float) -> Outcome:
+        """Posts the message to every connection that `read` finds; returns when that is done, or time is up."""
+        return self._loop.run_until_complete(Broadcast(self, message).run(read, seconds))
+
+    def close(self) -> None:
+        """Closes what is kept open. Lambda never asks for it: it ends the process."""
+        for _, http in self._idle:
+            http.close()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+
+    def request(self, connection_id: str, message: bytes, message_sha256: str) -> bytes:
+        """A signed HTTP request that posts the message."""
+        path = self._path + quote(connection_id, safe="")
+        authorization = self._signer.headers(path, message_sha256)
+        return f"POST {path} HTTP/1.1\r\n{authorization}content-length: {len(message)}\r\n\r\n".encode() + message
+
+    async def addresses(self) -> list[Any]:
+        """The host's IP addresses, of the family that the system prefers."""
+        found = await self._loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        return [address[0] for family, _, _, _, address in found if family == found[0][0]]
+
+    async def connect(self, address: str) -> http1.Connection:
+        """A new HTTP connection to one of the host's addresses."""
+        hostname = self._host if self._is_secure else None
+        return await http1.connect(address, self._port, hostname, CONNECT_TIMEOUT)
+
+    def take(self) -> http1.Connection | None:
+        """An HTTP connection that an earlier broadcast left open, if there is one."""
+        while self._idle:
+            since, http = self._idle.pop()
+            # Not the monotonic clock: it may stand still while Lambda freezes the process, the other end does not.
+            if http.is_open and time.time() - since < KEEP_ALIVE:
+                return http
+            http.close()
+        return None
+
+    def keep(self, http: http1.Connection) -> None:
+        """Leaves an HTTP connection open for the next broadcast."""
+        self._idle.append((time.time(), http))
+
+
+class Broadcast:
+    """One message on its way to many connections."""
+
+    def __init__(self, endpoint: Endpoint, message: bytes) -> None:
+        self._endpoint = endpoint
+        self._message = message
+        self._sha256 = sha256(message).hexdigest()
+        self._outcome = Outcome()
+        self._found = 0
+        self._jobs: asyncio.Queue[tuple[str, int]] = asyncio.Queue()  # connection ids, with the tries they have had
+        self._workers: list[asyncio.Task[None]] = []
+        self._retries: list[asyncio.TimerHandle] = []
+        self._addresses: list[str] = []
+        self._lookup = asyncio.Lock()
+
+    async def run(self, read: Reader, seconds: float) -> Outcome:
+        """Posts until every connection had its post, or `seconds` have passed."""
+        self._everything = asyncio.create_task(self._post_to_all(read))
+        await asyncio.wait({self._everything}, timeout=seconds)
+        for retry in self._retries:
+            retry.cancel()
+        tasks = [self._everything, *self._workers]
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+        outcome = self._outcome
+        outcome.unreached = self._found - outcome.sent - len(outcome.gone) - len(outcome.failed)
+        return outcome
+
+    async def _post_to_all(self, read: Reader) -> None:
+        self._outcome.interruption = TimeoutError("time was up")
+        try:
+            await read(self._add)
+            self._outcome.interruption = None
+        except Exception as error:  # whatever it is, the connections that were found get the message
+            self._outcome.interruption = error
+        await self._jobs.join()
+
+    def _add(self, page: Sequence[str]) -> None:
+        self._outcome.pages += 1
+        self._found += len(page)
+        for connection_id in page:
+            self._jobs.put_nowait((connection_id, 0))
+        while len(self._workers) < workers_for(self._found):
+            worker = asyncio.create_task(self._work())
+            worker.add_done_callback(lambda _: self._everything.cancel())  # it ends by itself only if it fails
+            self._workers.append(worker)
+
+    async def _work(self) -> None:
+        http = self._endpoint.take()
+        try:
+            while True:
+                connection_id, tries = await self._jobs.get()
+                if http is None or not http.is_open:
+                    try:
+                        http = await self._connect()
+                    except OSError as error:
+                        self._try_again(connection_id, tries + 1, None, repr(error))
+                        continue
+                request = self._endpoint.request(connection_id, self._message, self._sha256)
+                try:
+                    reply = await http.request(request, REPLY_TIMEOUT)
+                except OSError as error:
+                    self._try_again(connection_id, tries + TRIES_PER_LOST_REPLY, None, repr(error))
+                else:
+                    self._settle(connection_id, tries + 1, reply)
+        finally:
+            if http and http.is_open:
+                self._endpoint.keep(http)
+
+    async def _connect(self) -> http1.Connection:
+        async with self._lookup:  # one question to the name server for all who wait
+            if not self._addresses:
+                self._addresses = await self._endpoint.addresses()
+        return await self._endpoint.connect(random.choice(self._addresses))  # noqa: S311, no secret
+
+    def _settle(self, connection_id: str, tries: int, reply: http1.Reply) -> None:
+        if 200 <= reply.status < 300:
+            self._outcome.sent += 1
+        elif reply.status == 410:
+            self._outcome.gone.append(connection_id)
+        else:
+            error = reply.body[:300].decode(errors="replace")
+            if reply.status == 429 or reply.status >= 500:
+                self._try_again(connection_id, tries, reply.status, error)
+                return
+            self._outcome.failed.append(Failure(connection_id, reply.status, error))
+        self._jobs.task_done()
+
+    def _try_again(self, connection_id: str, tries: int, status: int | None, error: str) -> None:
+        if tries >= TRIES:
+            self._outcome.failed.append(Failure(connection_id, status, error))
+            self._jobs.task_done()
+            return
+        self._outcome.retried += 1
+        wait = random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2 ** (tries - 1)))  # noqa: S311
+        loop = asyncio.get_running_loop()
+        self._retries.append(loop.call_later(wait, self._put_back, connection_id, tries))
+
+    def _put_back(self, connection_id: str, tries: int) -> None:
+        self._jobs.put_nowait((connection_id, tries))
+        self._jobs.task_done()  # of the try before: the queue counts each put as one more job
+
+
+def workers_for(connections: int) -> int:
+    """How many posts to have in flight: a TLS handshake costs the CPU of some thirty posts, so few for a small chat."""
+    return min(connections, IN_FLIGHT, math.ceil(4 * math.sqrt(connections)))
