@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: local test check wscat clean
+.PHONY: local test check web check-web node wscat clean
 .DELETE_ON_ERROR:
 
 local: .venv/local  ## The chat on this machine: install, start, deploy, print the URL.
@@ -16,13 +16,24 @@ check: .venv/test  ## Style and types.
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+web: chatops/web/node_modules/.package-lock.json  ## Builds the chat page's bundle into handlers/; needs Node.
+	npm run --prefix chatops/web build
+
+check-web: chatops/web/node_modules/.package-lock.json  ## The page: types, unit tests, and is the committed bundle what the source makes?
+	npm run --prefix chatops/web check
+
+node: wscat chatops/web/node_modules/.package-lock.json  ## Everything that the tests take from npm.
+
 wscat: tests/e2e/node_modules/.package-lock.json  ## The WebSocket client that the tests talk through; needs Node.
 
 clean:
-	rm -rf .venv tests/e2e/node_modules dist
+	rm -rf .venv tests/e2e/node_modules chatops/web/node_modules dist
 
 tests/e2e/node_modules/.package-lock.json: tests/e2e/package-lock.json
 	npm ci --prefix tests/e2e --no-fund --no-audit
+
+chatops/web/node_modules/.package-lock.json: chatops/web/package-lock.json
+	npm ci --prefix chatops/web --no-fund --no-audit
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 10), "chatops needs Python 3.10 or newer"'

@@ -66,8 +66,8 @@ def ensure(region: str, say: Callable[[str], None]) -> tuple[str, str]:
         if local.aws and local.aws.find() is None:
             say(f"The local AWS that was running (pid {local.aws.pid}) has ended by itself, and its stack with it.")
             say(f"The end of its log:\n{local.aws.log_end()}")
-            for front in local.fronts.values():
-                front.end()
+            for other in local.fronts.values():
+                other.end()
             local = Local()
         if local.aws is None:
             local.aws = _start_aws(local, say)
