@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -178,7 +179,8 @@ class Aws:
     def together(self, *calls: Callable[[], Any]) -> list[Any]:
         """Makes several calls at the same time and gives their answers in order. The first error is raised."""
         with ThreadPoolExecutor(min(16, len(calls) or 1), thread_name_prefix="together") as pool:
-            return list(pool.map(lambda call: call(), calls))
+            futures = [pool.submit(copy_context().run, call) for call in calls]
+            return [future.result() for future in futures]
 
     def pause(self, seconds: float) -> None:
         """Waits. Raises Interrupted when the run is stopped meanwhile."""

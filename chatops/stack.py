@@ -12,12 +12,12 @@ from .aws import STACK_TAG, Aws
 from .config import Config
 from .config import Function as FunctionConfig
 from .deploy.plan import Action, Plan, observe, plan_down, plan_up
-from .deploy.resource import Live, Resource
+from .deploy.resource import Blocked, Live, Resource, sharing
 from .errors import ChatopsError, ConfigError, UsageError
 from .ops.management import Management
 from .package import Package, package
 from .reader import suggestion
-from .resources.api import Api, HttpApi, WebSocketApi
+from .resources.api import Api, HttpApi, WebSocketApi, every_api
 from .resources.function import Function
 from .resources.log_group import LogGroup
 from .resources.role import MANAGE_CONNECTIONS, Grant, Role, role_path
@@ -108,14 +108,20 @@ class Stack:
 
     def plan_up(self, *, adopt: bool = False) -> Plan:
         """What makes AWS equal to the config."""
-        leftovers = self.leftovers()
-        observed = observe([*self.resources, *leftovers], self.aws)
+        leftovers, observed = self._observe()
         return plan_up(self.resources, leftovers, observed, self.aws, adopt=adopt)
 
     def plan_down(self) -> Plan:
         """What deletes everything of this stack, and of its earlier configs."""
-        resources = [*self.resources, *self.leftovers()]
-        return plan_down(resources, observe(resources, self.aws))
+        leftovers, observed = self._observe()
+        return plan_down([*self.resources, *leftovers], observed)
+
+    def _observe(self) -> tuple[list[Resource], dict[str, Live | Blocked | None]]:
+        """What is left over from earlier configs, and the live state of that and of what the config asks for."""
+        resources = self.resources
+        with sharing():
+            leftovers, observed = self.aws.together(self.leftovers, lambda: observe(resources, self.aws))
+            return leftovers, {**observed, **observe(leftovers, self.aws)}
 
     def remains(self) -> list[str]:
         """The names of what still exists of this stack and is its own."""
@@ -210,7 +216,7 @@ class Stack:
         for one in self.aws.pages("iam", "list_roles", "Roles", PathPrefix=role_path(name, region)):
             function = one["RoleName"].removesuffix(f"-{region}")
             yield from (role(function), logs(function))
-        for one in self.aws.pages("apigatewayv2", "get_apis", "Items"):
+        for one in every_api(self.aws):
             if one.get("Tags", {}).get(STACK_TAG) == name:
                 api: Api
                 if one["ProtocolType"] == "WEBSOCKET":

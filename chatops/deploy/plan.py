@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -75,7 +76,7 @@ def observe(resources: Sequence[Resource], aws: Any) -> dict[str, Live | Blocked
                 return None
 
         for name in order:
-            futures[name] = pool.submit(by_name[name].observe, aws, look)
+            futures[name] = pool.submit(copy_context().run, by_name[name].observe, aws, look)
         seen: dict[str, Live | Blocked | None] = {}
         for name, future in futures.items():
             try:

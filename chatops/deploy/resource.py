@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from threading import Lock
+from typing import Any, ClassVar, TypeVar
+
+T = TypeVar("T")
 
 Properties = Mapping[str, Any]
 """What a resource is or should be: nested mappings of plain JSON values."""
@@ -103,6 +108,37 @@ def output(look: Look, resource: Resource, key: str) -> str:
     """One output of another resource, or the placeholder while it does not exist."""
     live = look(resource)
     return live.outputs[key] if live else PLACEHOLDER
+
+
+_shared: ContextVar[dict[str, Future[Any]] | None] = ContextVar("shared", default=None)
+_sharing = Lock()
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """Within it, what several resources need is read once: see `once`. Nothing may be changed meanwhile."""
+    token = _shared.set({})
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def once(key: str, read: Callable[[], T]) -> T:
+    """What `read` gives, and while reads are shared the same to everybody who asks by this key."""
+    shared = _shared.get()
+    if shared is None:
+        return read()
+    with _sharing:
+        is_first = key not in shared
+        future = shared.setdefault(key, Future())
+    if is_first:
+        try:
+            future.set_result(read())
+        except BaseException as error:
+            future.set_exception(error)
+    result: T = future.result()
+    return result
 
 
 _listener: ContextVar[Callable[[str], None]] = ContextVar("listener")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from botocore.exceptions import ClientError
 
 from ..aws import STACK_TAG, THROTTLED, Aws, absent_is_fine, code
-from ..deploy.resource import Blocked, Change, Live, Look, Properties, Resource, progress
+from ..deploy.resource import Blocked, Change, Live, Look, Properties, Resource, once, progress
 
 DELETE_LIMIT = 300.0
 """Seconds to keep trying DeleteApi, which AWS allows far less often than other calls."""
@@ -40,11 +40,7 @@ class Api(Resource):
         return {"route_selection": self.route_selection, "duplicates": []}
 
     def observe(self, aws: Aws, look: Look) -> Live | None:
-        named = [
-            one
-            for one in aws.pages("apigatewayv2", "get_apis", "Items")
-            if one["Name"] == self.api and one["ProtocolType"] == self.protocol
-        ]
+        named = [one for one in every_api(aws) if one["Name"] == self.api and one["ProtocolType"] == self.protocol]
         ours = [one for one in named if one.get("Tags", {}).get(STACK_TAG) == self.stack]
         if len(named) > 1 and not ours:
             ids = ", ".join(sorted(one["ApiId"] for one in named))
@@ -134,6 +130,11 @@ class HttpApi(Api):
 
     def addresses(self, aws: Aws, api_id: str) -> dict[str, str]:
         return {"http_url": aws.http_url(api_id)}
+
+
+def every_api(aws: Aws) -> list[Any]:
+    """Every API of the account and region, as API Gateway lists them."""
+    return once("apis", lambda: list(aws.pages("apigatewayv2", "get_apis", "Items")))
 
 
 def _throttled(error: ClientError) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..aws import STACK_TAG, Aws, absent_is_fine, existing_is_fine
-from ..deploy.resource import Change, Live, Look, Properties, Resource
+from ..deploy.resource import Change, Live, Look, Properties, Resource, once
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,14 +30,21 @@ class LogGroup(Resource):
         return {"retention": self.retention}
 
     def observe(self, aws: Aws, look: Look) -> Live | None:
-        groups = aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=self.title)
-        found = next((one for one in groups if one["logGroupName"] == self.title), None)
+        found = self._find(aws)
         if not found:
             return None
         with absent_is_fine():
             tags = aws.client("logs").list_tags_for_resource(resourceArn=self.arn(aws))["tags"]
             return Live({"retention": found.get("retentionInDays")}, owner=tags.get(STACK_TAG))
         return None
+
+    def _find(self, aws: Aws) -> Any:
+        """The group. While reads are shared, those of one beginning (`aws-`, `websocket-`) are listed together."""
+        prefix = f"/aws/lambda/{self.function.partition('-')[0]}"
+        groups = once(
+            prefix, lambda: list(aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix))
+        )
+        return next((one for one in groups if one["logGroupName"] == self.title), None)
 
     def create(self, aws: Aws, desired: Properties, look: Look) -> None:
         with existing_is_fine():
