@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,21 +30,24 @@ COMMON: dict[str, Any] = {
 DEFAULTS = {"local": False, "as_json": False, "debug": False}
 
 
-def command(group: typer.Typer, name: str | None = None) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
+def command(
+    group: typer.Typer, name: str | None = None, *, options: Iterable[str] = tuple(COMMON)
+) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
     """Registers a command that takes a Session first; it gets the common options, and its errors are told in words.
 
-    The function gives the exit code; nothing is 0.
+    The function gives the exit code; nothing is 0. `options` are those of the common ones that it takes.
     """
+    chosen = {key: COMMON[key] for key in options}
 
     def register(function: Callable[..., int | None]) -> Callable[..., None]:
         def run(**given: Any) -> None:
-            session = Session(Options(**{key: given.pop(key) for key in COMMON}))
+            session = Session(Options(**{key: given.pop(key) for key in chosen}))
             raise typer.Exit(_guarded(lambda: function(session, **given), session))
 
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
         keyword = inspect.Parameter.KEYWORD_ONLY
         common = [
-            inspect.Parameter(key, keyword, default=DEFAULTS.get(key), annotation=kind) for key, kind in COMMON.items()
+            inspect.Parameter(key, keyword, default=DEFAULTS.get(key), annotation=kind) for key, kind in chosen.items()
         ]
         parameters = [*(one.replace(kind=keyword) for one in own), *common]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

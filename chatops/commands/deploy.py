@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,23 @@ from .operate import smoke_test
 app = typer.Typer()
 Watch = Annotated[bool, typer.Option("--watch", help="With --local: deploy again whenever a handler is saved.")]
 ADOPT = "Take over what exists under our names and was not created by chatops."
+
+
+@command(app, options=("as_json", "debug"))
+def init(
+    session: Session,
+    directory: Annotated[Path, typer.Argument(help="Where to write; made when it does not exist.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that differ.")] = False,
+) -> None:
+    """Write config.yaml and handlers/ to start from.
+
+    Example: [bold]chatops init my-chat[/bold]
+    """
+    from ..starter import write
+
+    written = write(directory, force=force)
+    text = "\n".join(map(str, written)) or f"{directory} has everything already."
+    session.output.result({"written": [str(one) for one in written]}, text)
 
 
 @command(app)
