@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: local test check web check-web node wscat clean
+.PHONY: local test faults nightly check web check-web node wscat lock audit licences clean
 .DELETE_ON_ERROR:
 
 local: .venv/local  ## The chat on this machine: install, start, deploy, print the URL.
@@ -10,6 +10,12 @@ local: .venv/local  ## The chat on this machine: install, start, deploy, print t
 
 test: .venv/test  ## Every test. What needs Node or Chromium is skipped where they are missing, unless CI=true.
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+faults: .venv/test  ## Kills, breaks and slows everything that up and down ask of AWS; tells what survived. Minutes.
+	$(BIN)/pytest tests/faults -m faults
+
+nightly: .venv/test  ## The same, with bad weather of 50 seeds.
+	$(BIN)/pytest tests/faults -m 'faults or nightly'
 
 check: .venv/test  ## Style and types.
 	$(BIN)/ruff check
@@ -25,6 +31,22 @@ check-web: chatops/web/node_modules/.package-lock.json  ## The page: types, unit
 node: wscat chatops/web/node_modules/.package-lock.json  ## Everything that the tests take from npm.
 
 wscat: tests/e2e/node_modules/.package-lock.json  ## The WebSocket client that the tests talk through; needs Node.
+
+lock: .venv/test  ## What CI installs, pinned and hashed.
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra test --universal --python-version 3.10 --generate-hashes \
+		--no-annotate --no-header --quiet --upgrade --output-file requirements-ci.lock
+
+audit: .venv/test  ## Known weaknesses of what this is built on, where the registries tell them.
+	$(BIN)/pip install --quiet pip-audit
+	$(BIN)/pip-audit --skip-editable
+	npm audit --prefix chatops/web
+	npm audit --prefix tests/e2e
+
+licences: .venv/test  ## The licence of every package that is installed for tests, or built into the page.
+	$(BIN)/pip install --quiet pip-licenses
+	$(BIN)/pip-licenses --with-urls
+	cat handlers/page.LICENSES.txt
 
 clean:
 	rm -rf .venv tests/e2e/node_modules chatops/web/node_modules dist

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
+from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -17,6 +18,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, NoCredentialsError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
+
+from .rate import RateLimit
 
 STACK_TAG = "chatops:stack"
 """Everything that chatops creates carries this tag; its value is the stack's name."""
@@ -107,6 +110,8 @@ class Aws:
         if service in RATES:
             limit = RateLimit(*RATES[service], stop=self.stop)
             client.meta.events.register(f"before-send.{service}", lambda **_: limit.wait())
+        # Deletions of APIs are throttled for long: `retry` tells how long it waits, botocore would be silent.
+        client.meta.events.register("needs-retry.apigatewayv2.DeleteApi", _raise_throttling)
         return client
 
     def pages(self, service: str, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
@@ -122,6 +127,13 @@ class Aws:
         if credentials is None:
             raise NoCredentialsError
         return credentials.get_frozen_credentials()
+
+    @property
+    def credentials_end(self) -> datetime | None:
+        """When the credentials that sign end by themselves, where that is known."""
+        with self._lock:
+            ends = getattr(self._session.get_credentials(), "_expiry_time", None)
+        return ends if isinstance(ends, datetime) else None
 
     def http(self, url: str, in_flight: int) -> URLLib3Session:
         """A pool of kept-alive connections, set up as botocore's clients set theirs up."""
@@ -199,6 +211,10 @@ class Aws:
             self.pause(pause)
             pause = min(pause * 1.3, 1.5)
 
+    def when_free(self, call: Callable[[], T], say: Callable[[str], None]) -> T:
+        """Makes a call, again while another change is under way."""
+        return self.retry(call, when=is_busy, say=say, text="waiting for another change to end")
+
     def retry(
         self,
         call: Callable[[], T],
@@ -233,23 +249,20 @@ def forget_credentials() -> None:
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 
 
-class RateLimit:
-    """A token bucket: lets `burst` calls through at once and `rate` per second after that."""
+def _raise_throttling(response: Any, operation: Any, **_: Any) -> None:
+    if response is not None and response[0].status_code == 429:
+        raise ClientError(response[1], operation.name)
 
-    def __init__(self, rate: float, burst: float, stop: threading.Event | None = None) -> None:
-        self._rate, self._burst, self._stop = rate, burst, stop or threading.Event()
-        self._tokens, self._at = burst, time.monotonic()
-        self._lock = threading.Lock()
 
-    def wait(self) -> None:
-        """Returns when the next call may go out."""
-        with self._lock:
-            now = time.monotonic()
-            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - 1
-            self._at = now
-            owed = -self._tokens / self._rate
-        if owed > 0:
-            self._stop.wait(owed)
+def is_busy(error: ClientError) -> bool:
+    """Whether a call was refused because another change is under way: Lambda and API Gateway take one at a time.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-deployment.html
+    """
+    text = str(error)
+    if code(error) not in ("ResourceConflictException", "ConflictException") or "already exist" in text:
+        return False
+    return any(word in text for word in ("progress", "concurrent", "Pending"))
 
 
 def code(error: ClientError) -> str:
@@ -273,7 +286,7 @@ def existing_is_fine() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if code(error) not in ALREADY_EXISTS:
+        if code(error) not in ALREADY_EXISTS or is_busy(error):
             raise
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from . import __version__
-from .commands import deploy, local, operate
+from .commands import access, deploy, local, operate
 from .errors import FAILED, UsageError
 
 app = typer.Typer(
@@ -21,13 +21,14 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for family in (deploy, operate):
+for family in (deploy, operate, access):
     app.add_typer(family.app)
 app.add_typer(local.app, name="local")
 
 
 @app.callback(invoke_without_command=True)
 def top(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """What stands before any command."""
     if version:
         sys.stdout.write(f"chatops {__version__}\n")
         raise typer.Exit

@@ -12,6 +12,7 @@ import typer
 
 from .errors import INTERRUPTED, explain
 from .session import Options, Session
+from .text import redacted, visible_lines
 
 COMMON: dict[str, Any] = {
     "config": Annotated[
@@ -75,6 +76,7 @@ def _guarded(run: Callable[[], int | None], session: Session) -> int:
         if session.options.debug and told.is_ours:
             import traceback
 
-            sys.stderr.write("".join(traceback.format_exception(error)))
+            # Without the values of variables: they hold credentials. What the messages hold is taken out.
+            sys.stderr.write(visible_lines(redacted("".join(traceback.format_exception(error)))))
         session.output.error(error)
         return told.exit_code

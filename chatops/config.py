@@ -39,17 +39,40 @@ class Function:
     memory: int = 128
     timeout: int = 10
     log_retention: int = 14
+    reserved_concurrency: int | None = None
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many calls a second a route takes from all its clients together, and how many of them at once."""
+
+    rate: int = 50
+    burst: int = 100
+
+
+@dataclass(frozen=True)
+class Throttle:
+    """The limit of each route of a stage; those in `routes` have one of their own."""
+
+    each: Limit = field(default_factory=Limit)
+    routes: Mapping[str, Limit] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class WebSocket:
-    """The WebSocket API. `routes` leads from a route key to a function's key in `Config.functions`."""
+    """The WebSocket API. `routes` leads from a route key to a function's key in `Config.functions`.
+
+    Without `allowed_origins` a page from anywhere may open it.
+    """
 
     name: str
     stage: str
     route_selection: str
     auth: str
     routes: Mapping[str, str]
+    throttle: Throttle = field(default_factory=Throttle)
+    max_message_bytes: int = 32768
+    allowed_origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +81,7 @@ class HttpApi:
 
     name: str
     routes: Mapping[str, str]
+    throttle: Throttle = field(default_factory=Throttle)
 
 
 @dataclass(frozen=True)

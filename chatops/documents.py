@@ -92,7 +92,8 @@ def plan_document(where: Document, plan: Plan) -> Document:
 def resource_state(step: Step) -> str:
     """A resource's health in a word or two."""
     paths = [change.path for change in step.changes]
-    if step.action is Action.UPDATE and paths and all(path.startswith("stages.") for path in paths):
+    of_stages = [path.startswith("stages.") and "throttle" not in path for path in paths]
+    if step.action is Action.UPDATE and paths and all(of_stages):
         return "not live"
     return STATES[step.action]
 

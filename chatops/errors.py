@@ -11,7 +11,7 @@ All else travels untouched, and `explain` finds words for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FAILED, WRONG_USAGE, NOT_IN_SYNC, INTERRUPTED = 1, 2, 3, 130
 
@@ -78,7 +78,14 @@ AWS_HINTS = {
 
 
 def explain(error: BaseException) -> Explanation:
-    """What happened, why, and what to do next, for any error at all."""
+    """What happened, why, and what to do next, for any error at all; without secrets that its text may hold."""
+    from .text import redacted
+
+    told = _told(error)
+    return replace(told, what=redacted(told.what), why=redacted(told.why), hint=redacted(told.hint))
+
+
+def _told(error: BaseException) -> Explanation:
     if isinstance(error, ChatopsError):
         return Explanation(error.what, error.why, error.hint, error.exit_code)
     from botocore import exceptions as boto

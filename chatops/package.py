@@ -6,6 +6,7 @@ import ast
 import base64
 import hashlib
 import io
+import sys
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ class Package:
 def package(source: Path, include: Sequence[Path] = ()) -> Package:
     """The package of a handler: its source, the neighbours that it imports, and `include`, all at the zip's root.
 
+    A neighbour with the name of a module of the standard library is not what an import of that name means.
+
     Raises OSError when a file cannot be read and SyntaxError when a source is not Python.
     """
     files = {path.name: path for path in (*_modules(source), *include)}
@@ -64,7 +67,7 @@ def _modules(source: Path) -> list[Path]:
             continue
         found[path] = None
         tree = ast.parse(path.read_bytes(), filename=str(path))
-        neighbours = (path.with_name(f"{name}.py") for name in _imported(tree))
+        neighbours = (path.with_name(f"{name}.py") for name in _imported(tree) if name not in sys.stdlib_module_names)
         queue += [one for one in neighbours if one.is_file()]
     return list(found)
 

@@ -7,21 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from yaml.nodes import MappingNode
-
-from .config import HERE, Allow, Config, Function, HttpApi, Table, WebSocket
+from .config import Config, Function, HttpApi, Limit, Table, Throttle, WebSocket
 from .errors import ConfigError, UsageError
+from .function_parser import FunctionParser, checked
 from .reader import Node, Reader, shown, suggestion
 
-RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
-"""Days that CloudWatch Logs takes.
-
-https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
-"""
-RESERVED = ("AWS_", "LAMBDA_", "_HANDLER", "WEBSOCKET_TABLE", "TABLE_KEY")
 METHODS = "ANY|GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS"
-FUNCTION_NAME_LIMIT = 48
-"""Lambda takes 64 characters; the role's name adds the region to it, and IAM takes 64 too."""
 
 
 class Parser:
@@ -50,7 +41,10 @@ class Parser:
         )
         region = text(root.get("region"), "region", "", pattern=r"[a-z]{2,4}(-[a-z]+)+-\d", rule="a region's name")
         account = text(root.get("account"), "account", "", pattern=r"\d{12}", rule="an account id of 12 digits")
-        functions = self._functions(root.get("functions"))
+        parser = FunctionParser(self.reader, self.file, prefix)
+        functions = parser.read(root.get("functions"))
+        self.timeout_nodes = parser.timeout_nodes
+        websocket = self._websocket(root.get("websocket"), functions)
         config = Config(
             stack=prefix + stack,
             prefix=prefix,
@@ -58,8 +52,8 @@ class Parser:
             account=account or None,
             table=self._table(root.get("table")),
             functions=functions,
-            websocket=self._websocket(root.get("websocket"), functions),
-            http_apis=self._http_apis(root.get("http_apis"), functions),
+            websocket=websocket,
+            http_apis=self._http_apis(root.get("http_apis"), functions, websocket),
             file=self.file,
         )
         if self.reader.problems:
@@ -87,99 +81,10 @@ class Parser:
         )
         return Table(name, key)
 
-    def _functions(self, node: Node | None) -> Mapping[str, Function]:
-        if node is None and self.default:
-            return {key: replace(one, name=self.prefix + one.name) for key, one in self.default.functions.items()}
-        found = self.reader.mapping(node, "functions")
-        return {name: self._function(name, one) for name, one in found.items()}
-
-    def _function(self, key: str, node: Node) -> Function:
-        path, read = f"functions.{key}", self.reader
-        fields = ("source", "handler", "allow", "include", "environment", "runtime", "memory", "timeout")
-        keys = read.mapping(node, path, (*fields, "log_retention"))
-        usual = Function("", Path(), "")
-        name = self._checked(node, path, self.prefix + key, r"[A-Za-z0-9_-]", 1, FUNCTION_NAME_LIMIT)
-        source = self._file(keys.get("source"), f"{path}.source")
-        if "source" not in keys:
-            read.problem(node, f"{path}.source", "is missing: the handler's file")
-        retention = read.number(
-            keys.get("log_retention"), f"{path}.log_retention", usual.log_retention, low=1, high=3653, unit="days"
-        )
-        if retention not in RETENTIONS:
-            days = ", ".join(map(str, RETENTIONS))
-            read.problem(keys["log_retention"], f"{path}.log_retention", f"CloudWatch Logs takes only {days} days")
-        return Function(
-            name=name,
-            source=source,
-            handler=read.text(
-                keys.get("handler"),
-                f"{path}.handler",
-                f"{source.stem}.lambda_handler",
-                pattern=r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+",
-                rule="like module.function",
-            ),
-            allow=tuple(
-                self._allow(one, f"{path}.allow.{at}")
-                for at, one in enumerate(read.items(keys.get("allow"), f"{path}.allow"))
-            ),
-            include=tuple(
-                self._file(one, f"{path}.include.{at}")
-                for at, one in enumerate(read.items(keys.get("include"), f"{path}.include"))
-            ),
-            environment=self._environment(keys.get("environment"), f"{path}.environment"),
-            runtime=read.text(
-                keys.get("runtime"), f"{path}.runtime", usual.runtime, pattern=r"python3\.\d+", rule="a Python runtime"
-            ),
-            memory=read.number(keys.get("memory"), f"{path}.memory", usual.memory, low=128, high=10240, unit="MB"),
-            timeout=read.number(keys.get("timeout"), f"{path}.timeout", usual.timeout, low=1, high=900, unit="seconds"),
-            log_retention=retention,
-        )
-
-    def _allow(self, node: Node, path: str) -> Allow:
-        read = self.reader
-        if isinstance(node, MappingNode):
-            keys = read.mapping(node, path, ("action", "resource"))
-            for key in ("action", "resource"):
-                if key not in keys:
-                    read.problem(node, f"{path}.{key}", "is missing")
-            action = read.text(
-                keys.get("action"), f"{path}.action", "", pattern=r"[a-z0-9-]+:[A-Za-z]+\*?", rule="an IAM action"
-            )
-            resource = read.text(
-                keys.get("resource"),
-                f"{path}.resource",
-                "",
-                pattern=r"arn:\S+",
-                rule="the ARN of what it is allowed on",
-            )
-            return Allow(action, resource)
-        action = read.text(
-            node,
-            path,
-            "",
-            pattern=r"dynamodb:[A-Z][A-Za-z]+|execute-api:ManageConnections",
-            rule="an action on the table (dynamodb:…) or execute-api:ManageConnections; "
-            "for any other write {action: …, resource: ARN}",
-        )
-        return Allow(action)
-
-    def _environment(self, node: Node | None, path: str) -> Mapping[str, str]:
-        found: dict[str, str] = {}
-        for key, value in self.reader.mapping(node, path).items():
-            here = f"{path}.{key}"
-            if key.startswith(RESERVED):
-                self.reader.problem(value, here, "is set by Lambda or by chatops; choose another name")
-            elif not key.isascii() or not key.replace("_", "a").isalnum() or not key[0].isalpha():
-                self.reader.problem(value, here, "a variable's name is letters, digits and _, with a letter first")
-            else:
-                found[key] = self.reader.text(value, here, "")
-        if sum(len(key.encode()) + len(value.encode()) for key, value in found.items()) > 3500:
-            self.reader.problem(node, path, "is larger than the 4 KB that Lambda takes")
-        return found
-
     def _websocket(self, node: Node | None, functions: Mapping[str, Function]) -> WebSocket:
         read, default = self.reader, self.default.websocket if self.default else WebSocket("", "", "", "none", {})
-        keys = read.mapping(node, "websocket", ("name", "stage", "route_selection", "auth", "routes"))
+        fields = ("name", "stage", "route_selection", "auth", "routes")
+        keys = read.mapping(node, "websocket", (*fields, "allowed_origins", "throttle", "max_message_bytes"))
         routes = default.routes
         if "routes" in keys or not self.default:
             routes = self._routes(
@@ -194,7 +99,20 @@ class Parser:
             timeout = functions[routes[route]].timeout if routes[route] in functions else 0
             if timeout > 29:
                 where = f"functions.{routes[route]}.timeout"
-                read.problem(node, where, f"{timeout} seconds: API Gateway waits 29 at most for the route {route}")
+                read.problem(
+                    self.timeout_nodes[routes[route]],
+                    where,
+                    f"{timeout} seconds: API Gateway waits 29 at most for the route {route}",
+                )
+        auth = read.text(keys.get("auth"), "websocket.auth", default.auth, among=("none", "iam"))
+        origins = default.allowed_origins
+        if "allowed_origins" in keys:
+            origins = self._origins(keys["allowed_origins"], "websocket.allowed_origins")
+        for key, closes in (("auth", auth == "iam"), ("allowed_origins", origins)):
+            if closes and "$connect" not in routes:
+                read.problem(
+                    keys.get(key, node), f"websocket.{key}", "needs a route $connect: without it everybody gets in"
+                )
         return WebSocket(
             name=self._name(keys.get("name"), "websocket.name", default.name, r"[\w .-]", 1, 128),
             stage=read.text(
@@ -211,20 +129,70 @@ class Parser:
                 pattern=r"\$request\.body\.[A-Za-z0-9_.-]+|\$\{request\.body\.[A-Za-z0-9_.-]+\}",
                 rule="like $request.body.action",
             ),
-            auth=read.text(keys.get("auth"), "websocket.auth", default.auth, among=("none", "iam")),
+            auth=auth,
             routes=routes,
+            throttle=self._throttle(keys.get("throttle"), "websocket.throttle", default.throttle, routes),
+            max_message_bytes=read.number(
+                keys.get("max_message_bytes"),
+                "websocket.max_message_bytes",
+                default.max_message_bytes,
+                low=1,
+                high=131_072,
+                unit="bytes",
+            ),
+            allowed_origins=origins,
         )
 
-    def _http_apis(self, node: Node | None, functions: Mapping[str, Function]) -> Mapping[str, HttpApi]:
+    def _origins(self, node: Node, path: str) -> tuple[str, ...]:
+        """What a browser sends as Origin: it is compared letter by letter, so it must be written as browsers do."""
+        found = [
+            self.reader.text(
+                one,
+                f"{path}.{at}",
+                "",
+                pattern=r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9]\d{0,4})?",
+                rule="an origin, like https://chat.example.com: small letters, and nothing behind the host and port",
+            )
+            for at, one in enumerate(self.reader.items(node, path))
+        ]
+        if sum(map(len, found)) > 2000:
+            self.reader.problem(node, path, "is too long: it has to fit into the 4 KB of a function's environment")
+        return tuple(dict.fromkeys(one for one in found if one))
+
+    def _throttle(self, node: Node | None, path: str, default: Throttle, routes: Mapping[str, str]) -> Throttle:
+        keys = self.reader.mapping(node, path, ("rate", "burst", "routes"))
+        each = self._limit(keys, path, default.each)
+        if "routes" not in keys:
+            return Throttle(each, {key: one for key, one in default.routes.items() if key in routes})
+        limits = {}
+        for key, one in self.reader.mapping(keys["routes"], f"{path}.routes").items():
+            here = f"{path}.routes.{key}"
+            if key not in routes:
+                self.reader.problem(one, here, f"there is no such route{suggestion(key, routes)}")
+            limits[key] = self._limit(self.reader.mapping(one, here, ("rate", "burst")), here, each)
+        return Throttle(each, limits)
+
+    def _limit(self, keys: Mapping[str, Node], path: str, default: Limit) -> Limit:
+        number = self.reader.number
+        return Limit(
+            number(keys.get("rate"), f"{path}.rate", default.rate, low=1, high=10_000, unit="calls a second"),
+            number(keys.get("burst"), f"{path}.burst", default.burst, low=1, high=5_000, unit="calls at once"),
+        )
+
+    def _http_apis(
+        self, node: Node | None, functions: Mapping[str, Function], websocket: WebSocket
+    ) -> Mapping[str, HttpApi]:
         if node is None and self.default:
             for one in self.default.http_apis.values():
                 self._check_routes(None, f"http_apis.{one.name}.routes", one.routes, functions)
+                if self.prefix + one.name == websocket.name:
+                    self.reader.problem(None, f"http_apis.{one.name}", "is the name of the WebSocket API too")
             return {key: replace(one, name=self.prefix + one.name) for key, one in self.default.http_apis.items()}
         apis: dict[str, HttpApi] = {}
         segment = r"[A-Za-z0-9._~!$&'()+,;=:@%-]*|\{[A-Za-z0-9._-]+\+?\}"
         for key, value in self.reader.mapping(node, "http_apis").items():
             path = f"http_apis.{key}"
-            keys = self.reader.mapping(value, path, ("routes",))
+            keys = self.reader.mapping(value, path, ("routes", "throttle"))
             routes = self._routes(
                 keys.get("routes"),
                 f"{path}.routes",
@@ -234,7 +202,13 @@ class Parser:
             if not routes:
                 self.reader.problem(value, f"{path}.routes", "needs a route, like GET /: a-function")
             self._check_routes(keys.get("routes", value), f"{path}.routes", routes, functions)
-            apis[key] = HttpApi(self._checked(value, path, self.prefix + key, r"[\w .-]", 1, 128), routes)
+            if self.prefix + key == websocket.name:
+                self.reader.problem(value, path, "is the name of the WebSocket API too; choose another")
+            apis[key] = HttpApi(
+                checked(self.reader, value, path, self.prefix + key, r"[\w .-]", 1, 128),
+                routes,
+                self._throttle(keys.get("throttle"), f"{path}.throttle", Throttle(), routes),
+            )
         return apis
 
     def _routes(
@@ -245,35 +219,22 @@ class Parser:
             if not re.fullmatch(pattern, key, re.ASCII):
                 self.reader.problem(value, f"{path}.{key}", f"{shown(key)} is not {rule}")
                 continue
-            routes[key] = self.reader.text(value, f"{path}.{key}", "")
+            problems = len(self.reader.found)
+            function = self.reader.text(value, f"{path}.{key}", "")
+            if len(self.reader.found) == problems:
+                routes[key] = function
         return routes
 
     def _check_routes(
         self, node: Node | None, path: str, routes: Mapping[str, str], functions: Mapping[str, Function]
     ) -> None:
         for key, function in routes.items():
-            if function and function not in functions:
+            if function not in functions:
                 near = suggestion(function, functions)
                 self.reader.problem(
                     node, f"{path}.{key}", f"leads to {shown(function)}, which is not in functions{near}"
                 )
 
-    def _file(self, node: Node | None, path: str) -> Path:
-        text = self.reader.text(node, path, "", pattern=r"[^\0]+", rule="a file's path")
-        if not text:
-            return Path("missing.py")
-        for folder in (self.file.parent, HERE, HERE.parent):
-            if (folder / text).is_file():
-                return folder / text
-        self.reader.problem(node, path, f"there is no file {shown(text)} beside the config")
-        return Path(text)
-
     def _name(self, node: Node | None, path: str, default: str, letters: str, low: int, high: int) -> str:
         name = self.reader.text(node, path, default)
-        return self._checked(node, path, self.prefix + name, letters, low, high)
-
-    def _checked(self, node: Node | None, path: str, name: str, letters: str, low: int, high: int) -> str:
-        if not re.fullmatch(rf"{letters}{{{low},{high}}}", name, re.ASCII):
-            plain = letters.strip("[]").replace(r"\w", "A-Za-z0-9_")
-            self.reader.problem(node, path, f"{shown(name)} is not {low} to {high} characters of {plain}")
-        return name
+        return checked(self.reader, node, path, self.prefix + name, letters, low, high)

@@ -18,12 +18,21 @@ class Reader:
     """Reads one file's nodes into plain values. What is wrong goes to `problems`, and reading goes on."""
 
     file: str
-    problems: list[str] = field(default_factory=list)
+    found: list[tuple[int, str]] = field(default_factory=list)
+    """What is wrong, each with its line."""
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that is wrong, in the order of the lines."""
+        return [text for _, text in sorted(self.found, key=lambda one: one[0])]
 
     def problem(self, node: Node | None, path: str, text: str) -> None:
         """Notes what is wrong at a node."""
-        line = f"{self.file}:{node.start_mark.line + 1}: " if node else f"{self.file}: "
-        self.problems.append(f"{line}{path + ': ' if path else ''}{text}")
+        self._note(node.start_mark.line + 1 if node else 0, f"{path + ': ' if path else ''}{text}")
+
+    def _note(self, line: int, text: str) -> None:
+        where = f"{self.file}:{line}" if line else self.file
+        self.found.append((line, f"{where}: {text}"))
 
     def parse(self, text: str) -> Node | None:
         """The file's root node, or nothing when it is empty or not YAML."""
@@ -31,10 +40,12 @@ class Reader:
             return yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            where = f"{self.file}:{mark.line + 1}: " if mark else f"{self.file}: "
-            self.problems.append(f"{where}not YAML: {error.problem or error.context}")
-        except (yaml.YAMLError, RecursionError, ValueError) as error:
-            self.problems.append(f"{self.file}: not YAML: {str(error).splitlines()[0]}")
+            self._note(mark.line + 1 if mark else 0, f"not YAML: {error.problem or error.context}")
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            self._note(line, f"not YAML: {str(error).splitlines()[0]}")
+        except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
+            self._note(0, f"not YAML: {str(error).splitlines()[0]}")
         return None
 
     def mapping(self, node: Node | None, path: str, keys: Iterable[str] | None = None) -> dict[str, Node]:
@@ -77,6 +88,9 @@ class Reader:
             self.problem(node, path, f"must be text, not {kind(node)}{quotes}")
             return default
         value = str(node.value)
+        if not is_unicode(value):
+            self.problem(node, path, f"{shown(value)} is not Unicode text: half of a surrogate pair")
+            return default
         if pattern and not re.fullmatch(pattern, value, re.ASCII):
             self.problem(node, path, f"{shown(value)} is not {rule}")
             return default
@@ -94,13 +108,13 @@ class Reader:
         if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:int":
             try:
                 value = yaml.SafeLoader("").construct_yaml_int(node)
-            except ValueError:
+            except (ValueError, IndexError):
                 value = None
         if value is None:
             self.problem(node, path, f"must be a whole number of {unit}, not {kind(node)}")
             return default
         if not low <= value <= high:
-            self.problem(node, path, f"{shown(str(value))} is not between {low} and {high} {unit}")
+            self.problem(node, path, f"{shown(str(node.value))} is not between {low} and {high} {unit}")
             return default
         return int(value)
 
@@ -112,6 +126,11 @@ class Reader:
             self.problem(node, path, f"must be a list, not {kind(node)}")
             return []
         return list(node.value)
+
+
+def is_unicode(value: str) -> bool:
+    """False for text with half of a surrogate pair, which YAML can spell and nothing can hold."""
+    return not any("\ud800" <= one <= "\udfff" for one in value)
 
 
 def is_null(node: Node) -> bool:

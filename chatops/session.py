@@ -13,6 +13,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from . import config
 from .errors import UsageError
@@ -81,7 +82,9 @@ class Session:
             region = self.region
             url, front_url = server.ensure(region, self.note)
             return Aws(region, endpoint_url=url, front_url=front_url, keys=server.KEYS, stop=self.stop)
-        region = self.region
+        region, endpoint = self.region, self.options.endpoint_url
+        if endpoint and not (endpoint.startswith(("http://", "https://")) and urlsplit(endpoint).hostname):
+            raise UsageError(f"{endpoint!r} is no endpoint", "it must be a URL", "For example: http://127.0.0.1:4566")
         aws = Aws(region, profile=self.options.profile, endpoint_url=self.options.endpoint_url, stop=self.stop)
         pinned = self.config.account
         if pinned and aws.account != pinned:
@@ -99,7 +102,7 @@ class Session:
 
     def head(self) -> None:
         """Shows what is about to be touched."""
-        note = f"local AWS at {self.aws.endpoint_url}" if self.options.local else ""
+        note = "(the local AWS)" if self.options.local else ""
         self.output.head(self.where, note)
         flag, written = self.options.region, self.config.region
         if flag and written and flag != written:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from .aws import STACK_TAG, Aws
-from .config import Config
+from .config import Config, Throttle
 from .config import Function as FunctionConfig
-from .deploy.plan import Action, Plan, observe, plan_down, plan_up
+from .deploy.plan import Action, Plan, Step, observe, plan_down, plan_up
 from .deploy.resource import Blocked, Live, Resource, sharing
 from .errors import ChatopsError, ConfigError, UsageError
 from .ops.management import Management
@@ -23,10 +23,13 @@ from .resources.log_group import LogGroup
 from .resources.role import MANAGE_CONNECTIONS, Grant, Role, role_path
 from .resources.stage import HttpStage, Stage, WebSocketStage
 from .resources.table import Table
+from .resources.throttle import Limit
 
 DEFAULT_KEY = "connectionId"
 WEBSOCKET_URL = "{websocket_url}"
 """Stands for the chat's address in a function's environment."""
+ORIGINS = "ALLOWED_ORIGINS"
+"""Where the connect function finds the pages that may open the chat; without it all may."""
 CONNECTIONS_ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 """boto3's own variable: leads a function's posts to what stands in for AWS.
 
@@ -65,12 +68,13 @@ class Stack:
                 handler=one.handler,
                 memory=one.memory,
                 timeout=one.timeout,
-                environment=self._environment(one),
+                environment=self._environment(key, one),
                 code_sha256=code.sha256,
                 read_zip=code.read,
                 role=role,
                 log_group=log_group,
-                addresses=self._addresses(one),
+                addresses=self._addresses(key, one),
+                reserved_concurrency=one.reserved_concurrency,
             )
         stages: list[Stage] = [
             WebSocketStage(
@@ -78,11 +82,12 @@ class Stack:
                 websocket,
                 {route: functions[key] for route, key in config.websocket.routes.items()},
                 {"$connect": "AWS_IAM"} if config.websocket.auth == "iam" else {},
+                *_limits(config.websocket.throttle),
             )
         ]
         for key, api in web.items():
             routes = {route: functions[function] for route, function in config.http_apis[key].routes.items()}
-            stages.append(HttpStage(name, api, routes, {}))
+            stages.append(HttpStage(name, api, routes, {}, *_limits(config.http_apis[key].throttle)))
         made = functions.values()
         return [
             table,
@@ -109,7 +114,15 @@ class Stack:
     def plan_up(self, *, adopt: bool = False) -> Plan:
         """What makes AWS equal to the config."""
         leftovers, observed = self._observe()
-        return plan_up(self.resources, leftovers, observed, self.aws, adopt=adopt)
+        plan = plan_up(self.resources, leftovers, observed, self.aws, adopt=adopt)
+        return replace(plan, steps=tuple(self._spare_rows(step) for step in plan.steps))
+
+    def _spare_rows(self, step: Step) -> Step:
+        """The step; a table that the config no longer names is not deleted while it lists connections."""
+        table = step.resource
+        if step.action is not Action.DELETE or not isinstance(table, Table) or table.is_empty(self.aws):
+            return step
+        return Step(table, Action.KEEP, reason="not in the config any more, and holds rows; `down` deletes it")
 
     def plan_down(self) -> Plan:
         """What deletes everything of this stack, and of its earlier configs."""
@@ -163,31 +176,46 @@ class Stack:
     @property
     def page(self) -> str:
         """The name of the HTTP API that serves the chat page. Raises UsageError when the config has none."""
-        for key, api in self.config.http_apis.items():
-            for route, function in api.routes.items():
-                if route == "GET /" and WEBSOCKET_URL in self.config.functions[function].environment.values():
-                    return key
+        for key in self.pages:
+            return key
         raise UsageError(
             "The config has no chat page",
             f"no function of an HTTP API at GET / has an environment variable {WEBSOCKET_URL!r}",
             "Name an HTTP API, or give http_apis its default back.",
         )
 
-    def _environment(self, function: FunctionConfig) -> dict[str, str]:
-        table = self.config.table
+    @property
+    def pages(self) -> Iterator[str]:
+        """The names of the HTTP APIs that serve a chat page."""
+        for key, api in self.config.http_apis.items():
+            for route, function in api.routes.items():
+                if route == "GET /" and WEBSOCKET_URL in self.config.functions[function].environment.values():
+                    yield key
+
+    def _environment(self, key: str, function: FunctionConfig) -> dict[str, str]:
+        table, websocket = self.config.table, self.config.websocket
         environment = {key: value for key, value in function.environment.items() if value != WEBSOCKET_URL}
         if any(one.action.startswith("dynamodb:") and not one.resource for one in function.allow):
             environment["WEBSOCKET_TABLE"] = table.name
             if table.key != DEFAULT_KEY:
                 environment["TABLE_KEY"] = table.key
+        if any(one.action == MANAGE_CONNECTIONS for one in function.allow):
+            environment["MAX_MESSAGE_BYTES"] = str(websocket.max_message_bytes)
+        if websocket.allowed_origins and key == websocket.routes.get("$connect"):
+            environment[ORIGINS] = ",".join(websocket.allowed_origins)
         return environment
 
-    def _addresses(self, function: FunctionConfig) -> dict[str, tuple[Resource, str]]:
+    def _addresses(self, key: str, function: FunctionConfig) -> dict[str, tuple[Resource, str]]:
         addresses: dict[str, tuple[Resource, str]] = {
             key: (self.websocket, "websocket_url")
             for key, value in function.environment.items()
             if value == WEBSOCKET_URL
         }
+        websocket = self.config.websocket
+        if websocket.allowed_origins and key == websocket.routes.get("$connect"):
+            for page in self.pages:
+                api = HttpApi(self.config.stack, self.config.http_apis[page].name, "$default", "")
+                addresses[ORIGINS] = (api, "origin")
         if self.aws.endpoint_url and any(one.action == MANAGE_CONNECTIONS for one in function.allow):
             addresses[CONNECTIONS_ENDPOINT] = (self.websocket, "connections_url")
         return addresses
@@ -236,6 +264,11 @@ def outputs(stack: Stack, live: Mapping[str, Live | None]) -> dict[str, Any]:
         if found:
             urls[key] = found.outputs["http_url"]
     return {"websocket_url": api.outputs["websocket_url"] if api else None, "http_urls": urls}
+
+
+def _limits(throttle: Throttle) -> tuple[Limit, dict[str, Limit]]:
+    routes = {key: Limit(one.rate, one.burst) for key, one in throttle.routes.items()}
+    return Limit(throttle.each.rate, throttle.each.burst), routes
 
 
 def _package(config: Config, function: FunctionConfig) -> Package:

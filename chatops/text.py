@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from .errors import UsageError
 
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+SECRETS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"(X-Amz-(?:Signature|Credential|Security-Token)(?:=|%3D|[\"']?:\s*[\"']?))[^\s&\"'<>]+",
+        r"(Authorization[\"']?:\s*b?[\"']?)[^\"'\r\n]+",
+        r"(AWS4-HMAC-SHA256 )[^\"'\r\n]+",
+        r"((?:secret|session)_?(?:access_?)?(?:key|token)[\"']?\s*[=:]\s*[\"']?)[^\s,\"'}&]+",
+        r"(?<![A-Z0-9])((?:AKIA|ASIA))[A-Z0-9]{12,}",
+    )
+)
+"""What must never be shown; the first group of each is what stays."""
 JOINER, SELECTOR = "\u200d", "\ufe0f"
 
 
@@ -20,6 +32,18 @@ def visible(text: str, *, limit: int | None = None) -> str:
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
     return "".join(one if _is_harmless(one) else one.encode("unicode_escape").decode() for one in text)
+
+
+def visible_lines(text: str) -> str:
+    """The same of a text that may have several lines."""
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def redacted(text: str) -> str:
+    """The text without what signs or proves who somebody is: signed queries, Authorization headers, keys, tokens."""
+    for secret in SECRETS:
+        text = secret.sub(lambda found: f"{found[1]}…", text)
+    return text
 
 
 def seconds(duration: str) -> int:

@@ -85,8 +85,8 @@ class Endpoint:
         self._host = parts.hostname or ""
         self._is_secure = parts.scheme == "https"
         self._port = parts.port or (443 if self._is_secure else 80)
-        self._path = parts.path.rstrip("/") + "/@connections/"
-        self._signer = Signer(credentials, region, parts.netloc)
+        self._folder = parts.path.rstrip("/") + "/@connections/"
+        self._signer = Signer(credentials, region, parts.netloc, self._folder)
         self._loop = asyncio.new_event_loop()
         self._idle: list[tuple[float, http1.Connection]] = []
 
@@ -98,24 +98,22 @@ class Endpoint:
         """Closes what is kept open. Lambda never asks for it: it ends the process."""
         for _, http in self._idle:
             http.close()
-        self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
     def request(self, connection_id: str, message: bytes, message_sha256: str) -> bytes:
         """A signed HTTP request that posts the message."""
-        path = self._path + quote(connection_id, safe="")
-        authorization = self._signer.headers(path, message_sha256)
-        return f"POST {path} HTTP/1.1\r\n{authorization}content-length: {len(message)}\r\n\r\n".encode() + message
+        name = quote(connection_id, safe="")
+        head = f"POST {self._folder}{name} HTTP/1.1\r\ncontent-length: {len(message)}\r\n"
+        return f"{head}{self._signer.headers(name, message_sha256)}\r\n".encode() + message
 
-    async def addresses(self) -> list[Any]:
-        """The host's IP addresses, of the family that the system prefers."""
+    async def addresses(self) -> list[http1.Address]:
+        """The host's addresses, of the family that the system prefers."""
         found = await self._loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-        return [address[0] for family, _, _, _, address in found if family == found[0][0]]
+        return [(family, place) for family, _, _, _, place in found if family == found[0][0]]
 
-    async def connect(self, address: str) -> http1.Connection:
+    async def connect(self, address: http1.Address) -> http1.Connection:
         """A new HTTP connection to one of the host's addresses."""
-        hostname = self._host if self._is_secure else None
-        return await http1.connect(address, self._port, hostname, CONNECT_TIMEOUT)
+        return await http1.connect(address, self._host if self._is_secure else None, CONNECT_TIMEOUT)
 
     def take(self) -> http1.Connection | None:
         """An HTTP connection that an earlier broadcast left open, if there is one."""
@@ -144,7 +142,7 @@ class Broadcast:
         self._jobs: asyncio.Queue[tuple[str, int]] = asyncio.Queue()  # connection ids, with the tries they have had
         self._workers: list[asyncio.Task[None]] = []
         self._retries: list[asyncio.TimerHandle] = []
-        self._addresses: list[str] = []
+        self._addresses: list[http1.Address] = []
         self._lookup = asyncio.Lock()
 
     async def run(self, read: Reader, seconds: float) -> Outcome:
@@ -216,7 +214,7 @@ class Broadcast:
         elif reply.status == 410:
             self._outcome.gone.append(connection_id)
         else:
-            error = reply.body[:300].decode(errors="replace")
+            error = reply.body[:200].decode(errors="replace")  # a refused signature is explained with the session token
             if reply.status == 429 or reply.status >= 500:
                 self._try_again(connection_id, tries, reply.status, error)
                 return

@@ -12,9 +12,8 @@ from functools import cache
 from typing import Any, Protocol
 
 import botocore.session
-from botocore.config import Config
-
 import message
+from botocore.config import Config
 from fanout import Endpoint, Outcome, Reader, only
 from table import Table
 

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4, for many POST requests to one host that differ in path and payload alone.
+"""AWS Signature Version 4, for many POST requests that differ in their payload and the last part of their path alone.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 
@@ -18,19 +18,22 @@ SERVICE = "execute-api"
 class Signer:
     """Signs with botocore credentials, asked every second, so that they are renewed before they expire."""
 
-    def __init__(self, credentials: Any, region: str, host: str) -> None:
+    def __init__(self, credentials: Any, region: str, host: str, folder: str) -> None:
+        """Takes the host with its port, if it has an unusual one, and the path as far as all requests share it."""
         self._credentials = credentials
         self._region = region
         self._host = host
+        # Every service but S3 signs a path that is percent-encoded once more: "=" is %3D on the wire, %253D here.
+        self._folder = quote(folder, safe="/~")
         self._second = -1
 
-    def headers(self, path: str, payload_sha256: str) -> str:
-        """The lines that authorize a POST to `path`, which is percent-encoded as it goes over the wire."""
+    def headers(self, name: str, payload_sha256: str) -> str:
+        """The lines that authorize a POST to `name` in the folder; it is percent-encoded, as it goes over the wire."""
         now = int(time.time())
         if now != self._second:
             self._begin(now)
-        # Every service but S3 wants the path encoded once more in what is signed: "=" is %3D on the wire, %253D here.
-        canonical = f"POST\n{quote(path, safe='/~')}\n\n{self._canonical_headers}\n{payload_sha256}"
+        path = self._folder + name.replace("%", "%25")
+        canonical = f"POST\n{path}\n\n{self._canonical_headers}\n{payload_sha256}"
         to_sign = f"{self._to_sign}\n{sha256(canonical.encode()).hexdigest()}"
         return f"{self._lines}{hmac.digest(self._key, to_sign.encode(), 'sha256').hex()}\r\n"
 

@@ -8,10 +8,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-
 from fanout import Found
 
-SEGMENTS = 4
+SEGMENTS = 2
 """Into how many parts a table of more than one page is divided, to be read side by side."""
 DELETIONS = 8
 """How many rows are deleted at a time."""

@@ -14,6 +14,7 @@ from .operate import smoke_test
 
 app = typer.Typer()
 Watch = Annotated[bool, typer.Option("--watch", help="With --local: deploy again whenever a handler is saved.")]
+OPEN = "It is open to everyone who has its URL. To close it: `auth: iam` under websocket: in the config, and `up`."
 ADOPT = "Take over what exists under our names and was not created by chatops."
 
 
@@ -134,6 +135,8 @@ def follow(session: Session) -> int:
 
 def _apply(session: Session, plan: Any, verb: str) -> int:
     from ..deploy.apply import apply
+    from ..ops.access import is_closed
+    from ..ops.cost import sentence
     from ..stack import outputs
 
     with session.stoppable(), session.output.watching() as emit:
@@ -147,8 +150,14 @@ def _apply(session: Session, plan: Any, verb: str) -> int:
         return FAILED
     if verb == "down":
         return _prove_gone(session, outcome, urls)
-    hint = f'Try it: wscat -c {urls["websocket_url"]}   then  {{"action":"sendMessage", "message":"Hello! bs~"}}'
+    closed = is_closed(session.stack)
+    address = '"$(chatops invite)"' if closed else urls["websocket_url"]
+    hint = f'Try it: wscat -c {address}   then  {{"action":"sendMessage", "message":"Hello! bs~"}}'
     session.output.summary(session.where, outcome, urls, hint)
+    if not session.options.as_json:
+        if not closed:
+            session.note(OPEN)
+        session.output.say(sentence(session.config))
     return 0
 
 

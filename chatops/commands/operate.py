@@ -151,9 +151,13 @@ def open_page(
     """
     import webbrowser
 
+    from ..ops.access import is_closed, signed_websocket_url
+
     found = session.stack.url(name or session.stack.page)
     session.output.document({"url": found}) if session.options.as_json else session.output.line(found)
-    if webbrowser.open(f"{found}/"):
+    chat = name is None or name in session.stack.pages
+    invited = signed_websocket_url(session.stack).partition("?")[2] if chat and is_closed(session.stack) else ""
+    if webbrowser.open(f"{found}/#{invited}".removesuffix("#")):
         return 0
     session.note("No browser could be started here; open the URL above yourself.")
     return FAILED
@@ -162,7 +166,7 @@ def open_page(
 def smoke_test(session: Session, clients: int = 2) -> int:
     """Runs the smoke test against the session's stack and tells its report; gives the exit code."""
     require("chat", "websockets")
-    from ..ops import connections, smoke
+    from ..ops import access, connections, smoke
 
     table = session.config.table
     address = session.stack.url(None)
@@ -170,6 +174,6 @@ def smoke_test(session: Session, clients: int = 2) -> int:
     def rows() -> set[str]:
         return {one.connection_id for one in connections.rows(session.aws, table.name, table.key)}
 
-    report = smoke.run(lambda: address, rows, clients)
+    report = smoke.run(lambda: access.signed_websocket_url(session.stack, address), rows, clients)
     session.output.smoke(report)
     return 0 if report.ok else FAILED

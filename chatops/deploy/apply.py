@@ -10,7 +10,7 @@ from typing import Any
 
 from .events import Emit, Failed, Finished, Progressed, Skipped, Started
 from .plan import Action, Plan, Step, differences
-from .resource import PLACEHOLDER, Change, Live, Look, Properties, Resource, listen
+from .resource import PLACEHOLDER, Blocked, Change, Live, Look, Properties, Resource, listen
 from .walk import reverse, walk
 
 SETTLE = 30.0
@@ -58,6 +58,8 @@ def apply(plan: Plan, aws: Any, emit: Emit, stop: threading.Event, settle: float
 
     def visit(step: Step) -> None:
         started = time.monotonic()
+        if step.action is Action.BLOCKED:
+            raise Blocked(step.reason or "it is blocked", step.hint or "")
         if step.action is not Action.KEEP:
             emit(Started(step.name, step.action))
             listen(lambda text: emit(Progressed(step.name, step.action, text)))

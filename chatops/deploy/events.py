@@ -10,12 +10,16 @@ from .plan import Action
 
 @dataclass(frozen=True)
 class Started:
+    """A step has begun."""
+
     resource: str
     action: Action
 
 
 @dataclass(frozen=True)
 class Progressed:
+    """What a step waits for."""
+
     resource: str
     action: Action
     text: str
@@ -34,6 +38,8 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
+    """A step has failed; what depends on it is skipped."""
+
     resource: str
     action: Action
     error: BaseException

@@ -117,6 +117,7 @@ def start(
         stdout=handle,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        umask=0o077,
     )
     os.close(handle)
     try:

@@ -166,7 +166,7 @@ def _locked() -> Iterator[None]:
     """Two commands at once start one local AWS, not two."""
     from filelock import FileLock
 
-    with FileLock(str(_folder() / "local.lock")):
+    with FileLock(str(_folder() / "local.lock"), mode=0o600):
         yield
 
 
@@ -177,7 +177,8 @@ def _folder() -> Path:
     from platformdirs import user_state_path
 
     folder = user_state_path("chatops", appauthor=False)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
     return folder
 
 

@@ -17,7 +17,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError, HTTPClientError
 
-from ..aws import Aws, RateLimit
+from ..aws import Aws
+from ..rate import RateLimit
 
 IN_FLIGHT = 32
 """Requests at a time."""

@@ -6,6 +6,7 @@ Data goes to stdout; progress, questions, hints and errors go to stderr.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -23,10 +24,10 @@ from ..errors import FAILED, Explanation, explain
 from ..ops.connections import Tally
 from ..ops.roster import Roster, changes
 from ..ops.smoke import Report
-from ..text import visible
+from ..text import visible, visible_lines
 from .events import Board, plainly
 from .steps import CHANGING, LOOKS, explained, step_text
-from .tables import connections_table
+from .tables import Marks, connections_table
 
 if TYPE_CHECKING:
     from ..local.process import Process
@@ -39,7 +40,8 @@ class Output:
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
         plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, "soft_wrap": True}
-        self.out = Console(**plain)
+        # Nothing is cut off where nobody watches the width.
+        self.out = Console(**plain, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 1000)
         self.err = Console(stderr=True, **plain)
         self._lock = threading.Lock()
 
@@ -61,7 +63,7 @@ class Output:
 
     def say(self, text: str, style: str = "") -> None:
         """Something for a person to know, on stderr."""
-        self.err.print(Text(text, style=style))
+        self.err.print(Text(visible_lines(text), style=style))
 
     def head(self, where: Mapping[str, Any], note: str = "") -> None:
         """Account, region and stack: what a change is about to touch."""
@@ -147,7 +149,7 @@ class Output:
 
     def _addresses(self, outputs: Mapping[str, Any]) -> None:
         for label, url in _urls(outputs):
-            self.out.print(Text.assemble((f"{label:<22}", "dim"), url))
+            self.out.print(Text.assemble((f"{visible(label):<22}", "dim"), visible(url)))
 
     def status(
         self, where: Mapping[str, Any], plan: Plan, outputs: Mapping[str, Any], roster: Roster, *, watched: bool
@@ -161,7 +163,7 @@ class Output:
         self.out.print(Text(f"{healthy} of {len(states)} resources ok", style="" if plan.in_sync else "bold yellow"))
         for step, state in states:
             if state != "ok":
-                self.out.print(Text.assemble((f"  {state:<10}", LOOKS[step.action][1]), step.name))
+                self.out.print(Text.assemble((f"  {state:<10}", LOOKS[step.action][1]), visible(step.name)))
         if not plan.in_sync:
             self.say("`chatops plan` shows the differences, `chatops up` mends them.", "cyan")
         self._addresses(outputs)
@@ -170,7 +172,7 @@ class Output:
 
     def watch(self, now: Roster, read: Callable[[], Roster], pause: Callable[[float], None], status: Any) -> None:
         """Shows the connections again and again: in place in a terminal, else a line for each that came or went."""
-        table = connections_table(now)
+        table, marks = connections_table(now), Marks()
         with Live(table, console=self.out, auto_refresh=False) if self.out.is_terminal else nullcontext() as live:
             while True:
                 pause(1.0)
@@ -179,7 +181,8 @@ class Output:
                 if self.as_json:
                     self.document(documents.status_document(*status(now)))
                 elif live:
-                    live.update(connections_table(now, came, went), refresh=True)
+                    marks.add(came, went)
+                    live.update(connections_table(now, marks.came, marks.went), refresh=True)
                 else:
                     for mark, ids in (("+", came), ("-", went)):
                         for one in ids:

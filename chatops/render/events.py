@@ -45,13 +45,16 @@ class Board:
         for name, (action, began, text) in running.items():
             symbol, style, _ = LOOKS[action]
             told = Text.assemble(
-                (f"{symbol} {name}", style), (f"  {time.monotonic() - began:.0f} s", "dim"), (f"  {text}", "dim")
+                (f"{symbol} {visible(name)}", style),
+                (f"  {time.monotonic() - began:.0f} s", "dim"),
+                (f"  {visible(text)}", "dim"),
             )
             lines.append(Spinner("dots", told))
         return Group(*lines)
 
 
 def plainly(event: events.Event, console: Console) -> None:
+    """Prints an event as a line, where it has one."""
     line = _event_line(event)
     if line:
         console.print(line)
@@ -59,14 +62,15 @@ def plainly(event: events.Event, console: Console) -> None:
 
 def _event_line(event: events.Event) -> Text | None:
     symbol, style, word = LOOKS[event.action]
+    name = visible(event.resource)
     if isinstance(event, events.Finished):
         if event.action is Action.KEEP:
-            return Text(f"{symbol} {event.resource}  {event.reason}", style="dim") if event.reason else None
+            return Text(f"{symbol} {name}  {visible(event.reason)}", style="dim") if event.reason else None
         paths = f"  {', '.join(event.paths)}" if event.action is Action.UPDATE else ""
-        done = (f"{symbol} {event.resource}", style)
+        done = (f"{symbol} {name}", style)
         return Text.assemble(done, f"  {word}", (f"  {event.seconds:.1f} s{visible(paths)}", "dim"))
     if isinstance(event, events.Failed):
-        return Text.assemble((f"✗ {event.resource}  failed\n", "bold red"), explained(explain(event.error), "    "))
+        return Text.assemble((f"✗ {name}  failed\n", "bold red"), explained(explain(event.error), "    "))
     if isinstance(event, events.Skipped):
-        return Text(f"· {event.resource}  skipped", style="dim")
+        return Text(f"· {name}  skipped", style="dim")
     return None

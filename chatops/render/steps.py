@@ -25,8 +25,9 @@ CHANGING = (Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE)
 
 
 def step_text(step: Step) -> Text:
+    """What a step would do, with the properties that it changes."""
     symbol, style, _ = LOOKS[step.action]
-    text = Text.assemble((f"{symbol} {step.action.value:<7} {step.name}", style))
+    text = Text.assemble((f"{symbol} {step.action.value:<7} {visible(step.name)}", style))
     if step.reason:
         text.append(f": {visible(step.reason)}")
     if step.action in (Action.UPDATE, Action.ADOPT, Action.BLOCKED):
@@ -34,7 +35,7 @@ def step_text(step: Step) -> Text:
             before, after = _value(change.before), _value(change.after)
             text.append(f"\n    {visible(change.path)}: ").append(before, "red").append(" → ").append(after, "green")
     if step.hint:
-        text.append(f"\n    {step.hint}", "cyan")
+        text.append(f"\n    {visible(step.hint)}", "cyan")
     return text
 
 
@@ -45,6 +46,7 @@ def _value(value: Any) -> str:
 
 
 def explained(told: Explanation, indent: str = "") -> Text:
+    """An error in words: what, why, and what next."""
     text = Text.assemble((f"{indent}{visible(told.what)}", "bold red"))
     lines = [visible(line) for line in told.why.splitlines()]
     if len(lines) == 1:
@@ -53,5 +55,5 @@ def explained(told: Explanation, indent: str = "") -> Text:
         for line in lines:
             text.append(f"\n{indent}  {line}")
     if told.hint:
-        text.append(f"\n{indent}→ {told.hint}", "cyan")
+        text.append(f"\n{indent}→ {visible(told.hint)}", "cyan")
     return text

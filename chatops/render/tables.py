@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterable
 from datetime import datetime, timezone
 
 from rich.table import Table
@@ -12,7 +13,34 @@ from ..ops.connections import Connection
 from ..ops.roster import Roster
 from ..text import visible
 
+MARKED = 5.0
+"""Seconds for which a mark stays."""
 STATES = {"live": "green", "stale": "yellow"}
+
+
+class Marks:
+    """Who came and who went in the last seconds: long enough for a person to see it."""
+
+    def __init__(self) -> None:
+        self._came: dict[str, float] = {}
+        self._went: dict[str, float] = {}
+
+    def add(self, came: Iterable[str], went: Iterable[str]) -> None:
+        """Notes those that came and went just now."""
+        now = time.monotonic()
+        self._came |= dict.fromkeys(came, now)
+        self._went |= dict.fromkeys(went, now)
+        for marks in (self._came, self._went):
+            for one in [one for one, at in marks.items() if now - at > MARKED]:
+                del marks[one]
+
+    @property
+    def came(self) -> list[str]:
+        return [one for one in self._came if one not in self._went]
+
+    @property
+    def went(self) -> list[str]:
+        return list(self._went)
 
 
 def connections_table(roster: Roster, came: Collection[str] = (), went: Collection[str] = ()) -> Table:
@@ -24,7 +52,7 @@ def connections_table(roster: Roster, came: Collection[str] = (), went: Collecti
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for heading, width in (("", 1), ("connection", 17), ("state", 7), ("since", 6), ("idle", 6), ("left", 6)):
         table.add_column(heading, overflow="ellipsis", no_wrap=True, header_style="dim", min_width=width)
-    table.add_column("address", overflow="ellipsis", no_wrap=True, header_style="dim", max_width=15)
+    table.add_column("address", overflow="ellipsis", no_wrap=True, header_style="dim")
     table.add_column("client", overflow="ellipsis", no_wrap=True, header_style="dim")
     for one in listed:
         table.add_row(*_row(one, now, "+" if one.connection_id in came else ""))

@@ -129,7 +129,8 @@ class HttpApi(Api):
     protocol: ClassVar[str] = "HTTP"
 
     def addresses(self, aws: Aws, api_id: str) -> dict[str, str]:
-        return {"http_url": aws.http_url(api_id)}
+        url = aws.http_url(api_id)
+        return {"http_url": url, "origin": "/".join(url.split("/", 3)[:3])}
 
 
 def every_api(aws: Aws) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from ..aws import STACK_TAG, Aws, absent_is_fine, code, existing_is_fine
+from ..aws import STACK_TAG, Aws, absent_is_fine, code, existing_is_fine, is_busy
 from ..deploy.resource import Change, Live, Look, Properties, Resource, output, progress
 from .log_group import LogGroup
 from .role import Role
@@ -19,7 +19,9 @@ class Function(Resource):
     """A function from a zip. `memory` is in MB, `timeout` in seconds.
 
     `code_sha256` and `read_zip` are the package's hash and bytes; the bytes are read only to be uploaded.
-    `addresses` are environment variables whose value is an address that is known once its API exists.
+    `addresses` are environment variables whose value is an address that is known once its API exists; one that is
+    in `environment` too is put behind what stands there, after a comma. `reserved_concurrency` of nothing leaves
+    alone what somebody else may have reserved.
     """
 
     function: str
@@ -33,6 +35,7 @@ class Function(Resource):
     role: Role
     log_group: LogGroup
     addresses: Mapping[str, tuple[Resource, str]]
+    reserved_concurrency: int | None = None
 
     kind: ClassVar[str] = "function"
 
@@ -44,15 +47,19 @@ class Function(Resource):
         return aws.arn("lambda", f"function:{self.function}")
 
     def desired(self, aws: Aws, look: Look) -> Properties:
+        role = look(self.role)
         addresses = {key: output(look, resource, name) for key, (resource, name) in self.addresses.items()}
+        joined = {key: ",".join(filter(None, (self.environment.get(key), one))) for key, one in addresses.items()}
         return {
             "runtime": self.runtime,
             "handler": self.handler,
             "memory": self.memory,
             "timeout": self.timeout,
-            "environment": {**self.environment, **{key: value for key, value in addresses.items() if value}},
-            "role": self.role.arn(aws),
+            "environment": {**self.environment, **{key: value for key, value in joined.items() if value}},
+            # Where it is: a role that was adopted has a path of its own.
+            "role": (role and role.outputs.get("arn")) or self.role.arn(aws),
             "code_sha256": self.code_sha256,
+            **({"reserved_concurrency": self.reserved_concurrency} if self.reserved_concurrency else {}),
         }
 
     def observe(self, aws: Aws, look: Look) -> Live | None:
@@ -68,6 +75,11 @@ class Function(Resource):
                     "environment": now.get("Environment", {}).get("Variables", {}),
                     "role": now["Role"],
                     "code_sha256": now["CodeSha256"],
+                    **(
+                        {"reserved_concurrency": found.get("Concurrency", {}).get("ReservedConcurrentExecutions")}
+                        if self.reserved_concurrency
+                        else {}
+                    ),
                 },
                 {"arn": now["FunctionArn"]},
                 found.get("Tags", {}).get(STACK_TAG),
@@ -86,24 +98,27 @@ class Function(Resource):
                 ),
             )
         self._wait_until_ready(aws)
+        self._reserve(aws)
 
     def update(self, aws: Aws, changes: Iterable[Change], desired: Properties, look: Look) -> None:
         parts = {change.path.split(".")[0] for change in changes}
         client = aws.client("lambda")
         # Lambda takes one update at a time.
         # https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
-        if parts - {"code_sha256"}:
-            self._wait_until_ready(aws)
+        self._wait_until_free(aws)
+        if parts - {"code_sha256", "reserved_concurrency"}:
             configuration = self._configuration(desired)
             self._patiently(
                 aws, lambda: client.update_function_configuration(FunctionName=self.function, **configuration)
             )
-        if "code_sha256" in parts:
             self._wait_until_ready(aws)
+        if "code_sha256" in parts:
             self._patiently(
                 aws, lambda: client.update_function_code(FunctionName=self.function, ZipFile=self.read_zip())
             )
-        self._wait_until_ready(aws)
+            self._wait_until_ready(aws)
+        if "reserved_concurrency" in parts:
+            self._reserve(aws)
 
     def delete(self, aws: Aws, look: Look) -> None:
         with absent_is_fine():
@@ -111,6 +126,12 @@ class Function(Resource):
 
     def tag(self, aws: Aws, look: Look) -> None:
         aws.client("lambda").tag_resource(Resource=self.arn(aws), Tags={STACK_TAG: self.stack})
+
+    def _reserve(self, aws: Aws) -> None:
+        if self.reserved_concurrency:
+            aws.client("lambda").put_function_concurrency(
+                FunctionName=self.function, ReservedConcurrentExecutions=self.reserved_concurrency
+            )
 
     def _configuration(self, desired: Properties) -> dict[str, Any]:
         return {
@@ -125,9 +146,12 @@ class Function(Resource):
     def _patiently(self, aws: Aws, call: Callable[[], Any]) -> Any:
         return aws.retry(call, when=_passes_by_itself, say=progress, text="waiting for the role or the last update")
 
-    def _wait_until_ready(self, aws: Aws) -> None:
+    def _wait_until_free(self, aws: Aws) -> Any:
         progress("waiting for the function to be Active")
-        now = aws.wait_until(lambda: self._settled_state(aws), what=f"function {self.function} becoming Active")
+        return aws.wait_until(lambda: self._settled_state(aws), what=f"function {self.function} becoming Active")
+
+    def _wait_until_ready(self, aws: Aws) -> None:
+        now = self._wait_until_free(aws)
         if now["State"] == "Failed" or now.get("LastUpdateStatus") == "Failed":
             why = now.get("LastUpdateStatusReason") or now.get("StateReason") or "no reason given"
             raise FunctionFailed(f"Lambda could not make {self.function} ready: {why}")
@@ -150,4 +174,4 @@ def _passes_by_itself(error: ClientError) -> bool:
     text = str(error)
     if code(error) == "InvalidParameterValueException":
         return "assumed by Lambda" in text or "does not have permissions to call" in text
-    return code(error) == "ResourceConflictException" and ("progress" in text or "Pending" in text)
+    return is_busy(error)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from ..aws import Aws, absent_is_fine, existing_is_fine
+from ..deploy.resource import progress
 
 GATEWAY = "apigateway.amazonaws.com"
 
@@ -44,14 +46,13 @@ def permit(aws: Aws, function: str, wanted: Sequence[str], live: Sequence[Any]) 
     for arn in wanted:
         if arn not in sources:
             with existing_is_fine():
-                client.add_permission(
-                    FunctionName=function,
-                    StatementId="chatops-" + hashlib.sha256(arn.encode()).hexdigest()[:24],
-                    Action="lambda:InvokeFunction",
-                    Principal=GATEWAY,
-                    SourceArn=arn,
+                statement_id = "chatops-" + hashlib.sha256(arn.encode()).hexdigest()[:24]
+                what = {"StatementId": statement_id, "Action": "lambda:InvokeFunction", "SourceArn": arn}
+                aws.when_free(
+                    partial(client.add_permission, FunctionName=function, Principal=GATEWAY, **what), progress
                 )
     for statement in live:
         if source(statement) not in wanted:
             with absent_is_fine():
-                client.remove_permission(FunctionName=function, StatementId=statement["Sid"])
+                sid = statement["Sid"]
+                aws.when_free(partial(client.remove_permission, FunctionName=function, StatementId=sid), progress)

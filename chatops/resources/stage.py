@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ..aws import STACK_TAG, Aws, absent_is_fine, existing_is_fine
 from ..deploy.resource import Change, Live, Look, Properties, Resource, output, progress
-from . import permission
+from . import permission, throttle
 from .api import Api
+from .deployment import DeploymentFailed, delete_old, deploy, fingerprint
 from .function import Function
+from .live_api import Seen, see
+from .throttle import Limit
 
-DEPLOYED_BY = "chatops "
-"""How the description of a deployment of ours begins; the fingerprint of the routes in it follows."""
-
-
-@dataclass
-class _Seen:
-    """What an API holds now, with the ids that changing it takes."""
-
-    routes: dict[str, Any] = field(default_factory=dict)
-    integrations: dict[str, Any] = field(default_factory=dict)
-    stages: dict[str, Any] = field(default_factory=dict)
-    deployments: dict[str, str] = field(default_factory=dict)
-    policies: dict[str, list[Any]] = field(default_factory=dict)
+__all__ = ["DeploymentFailed", "HttpStage", "Stage", "WebSocketStage"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +30,10 @@ class Stage(Resource):
     api: Api
     routes: Mapping[str, Function]
     authorization: Mapping[str, str]
+    limit: Limit | None = None
+    """What each route takes, from all clients together; nothing leaves that to the account's quota."""
+    route_limits: Mapping[str, Limit] = field(default_factory=dict)
+    """Limits of single routes instead."""
 
     kind: ClassVar[str] = "stage"
     payload_format: ClassVar[str | None] = None
@@ -60,7 +53,7 @@ class Stage(Resource):
         """The one route that may invoke the function, as Lambda's permission names it."""
         raise NotImplementedError
 
-    def desired_stage(self, routes: Properties) -> Properties:
+    def desired_stage(self, routes: Properties) -> dict[str, Any]:
         """The stage itself, given its routes."""
         raise NotImplementedError
 
@@ -77,11 +70,12 @@ class Stage(Resource):
         permissions: dict[str, list[str]] = {}
         for key, function in self.routes.items():
             permissions.setdefault(function.function, []).append(self.source_arn(aws, api_id, key))
+        limits = throttle.desired(self.limit, self.route_limits)
         return {
             "routes": routes,
             "permissions": {name: sorted(arns) for name, arns in permissions.items()},
             "unused_integrations": [],
-            "stages": {self.api.stage: self.desired_stage(routes)},
+            "stages": {self.api.stage: {**self.desired_stage(routes), **limits}},
         }
 
     def observe(self, aws: Aws, look: Look) -> Live | None:
@@ -160,37 +154,18 @@ class Stage(Resource):
             arn = aws.arn("apigateway", path, account=False)
             aws.client("apigatewayv2").tag_resource(ResourceArn=arn, Tags={STACK_TAG: self.stack})
 
-    def _see(self, aws: Aws, api_id: str) -> _Seen:
-        seen = _Seen()
+    def _see(self, aws: Aws, api_id: str) -> Seen:
+        functions = (function.function for function in self.routes.values())
+        return see(aws, api_id, functions, deployments_too=self.deploys)
 
-        def listed(operation: str) -> list[Any]:
-            with absent_is_fine():
-                return list(aws.pages("apigatewayv2", operation, "Items", ApiId=api_id))
-            return []
-
-        routes, integrations, stages, deployments = aws.together(
-            lambda: listed("get_routes"),
-            lambda: listed("get_integrations"),
-            lambda: listed("get_stages"),
-            lambda: listed("get_deployments") if self.deploys else [],
-        )
-        seen.routes = {one["RouteKey"]: one for one in routes}
-        seen.integrations = {one["IntegrationId"]: one for one in integrations}
-        seen.stages = {one["StageName"]: one for one in stages}
-        seen.deployments = {one["DeploymentId"]: one.get("Description", "") for one in deployments}
-        uris = [one.get("IntegrationUri", "") for one in integrations]
-        names = {function.function for function in self.routes.values()}
-        names |= {name for uri in uris for name in [_function_in(uri)] if name}
-        policies = aws.together(*(lambda n=name: permission.statements(aws, n, api_id) for name in sorted(names)))
-        seen.policies = dict(zip(sorted(names), policies, strict=True))
-        return seen
-
-    def _set_routes(self, aws: Aws, api_id: str, desired: Properties, seen: _Seen) -> None:
+    def _set_routes(self, aws: Aws, api_id: str, desired: Properties, seen: Seen) -> None:
         gateway = aws.client("apigatewayv2")
         wanted = {route["integration"] for route in desired["routes"].values()}
+        # Of two that are alike the one that routes lead to stays: the last one wins.
+        used = {self._integration_id(route) for route in seen.routes.values()}
         ids = {
             one["IntegrationUri"]: key
-            for key, one in seen.integrations.items()
+            for key, one in sorted(seen.integrations.items(), key=lambda item: item[0] in used)
             if one.get("IntegrationUri") in wanted and self._is_right(one)
         }
         missing = sorted(wanted - set(ids))
@@ -200,18 +175,21 @@ class Stage(Resource):
 
         def set_route(key: str) -> None:
             route, live = desired["routes"][key], seen.routes.get(key)
-            if live and self._live_route(live, seen) == route:
+            integration = ids[route["integration"]]
+            if live and self._live_route(live, seen) == route and self._integration_id(live) == integration:
                 return
-            what = {"Target": f"integrations/{ids[route['integration']]}", "AuthorizationType": route["authorization"]}
+            what = {"Target": f"integrations/{integration}", "AuthorizationType": route["authorization"]}
             if live:
-                gateway.update_route(ApiId=api_id, RouteId=live["RouteId"], **what)
+                route_id = live["RouteId"]
+                aws.when_free(lambda: gateway.update_route(ApiId=api_id, RouteId=route_id, **what), progress)
             else:
                 with existing_is_fine():
-                    gateway.create_route(ApiId=api_id, RouteKey=key, **what)
+                    aws.when_free(lambda: gateway.create_route(ApiId=api_id, RouteKey=key, **what), progress)
 
         def delete_route(key: str) -> None:
+            route_id = seen.routes[key]["RouteId"]
             with absent_is_fine():
-                gateway.delete_route(ApiId=api_id, RouteId=seen.routes[key]["RouteId"])
+                aws.when_free(lambda: gateway.delete_route(ApiId=api_id, RouteId=route_id), progress)
 
         aws.together(
             *(lambda k=key: set_route(k) for key in desired["routes"]),
@@ -221,16 +199,13 @@ class Stage(Resource):
             with absent_is_fine():
                 gateway.delete_integration(ApiId=api_id, IntegrationId=unused)
 
-    def _set_stage(self, aws: Aws, api_id: str, name: str, desired: Properties, seen: _Seen) -> None:
+    def _set_stage(self, aws: Aws, api_id: str, name: str, desired: Properties, seen: Seen) -> None:
         gateway, live = aws.client("apigatewayv2"), seen.stages.get(name)
         if live and self._live_stage(live, seen) == desired:
             return
         deployment: dict[str, str] = {}
         if desired["deployment"] and not (live and self._live_stage(live, seen)["deployment"] == desired["deployment"]):
-            progress("deploying the routes")
-            made = gateway.create_deployment(ApiId=api_id, Description=desired["deployment"])
-            self._wait_until_deployed(aws, api_id, made["DeploymentId"])
-            deployment = {"DeploymentId": made["DeploymentId"]}
+            deployment = {"DeploymentId": deploy(aws, api_id, desired["deployment"])}
         if live is None:
             with existing_is_fine():
                 gateway.create_stage(
@@ -239,30 +214,16 @@ class Stage(Resource):
                     AutoDeploy=desired["auto_deploy"],
                     Tags={STACK_TAG: self.stack},
                     **deployment,
+                    **throttle.route_settings(desired),
                 )
             return
         if live.get("AutoDeploy", False) != desired["auto_deploy"]:
             # A deployment cannot be chosen while AutoDeploy is on, so that goes first.
             gateway.update_stage(ApiId=api_id, StageName=name, AutoDeploy=desired["auto_deploy"])
+        throttle.apply(aws, api_id, name, desired, self._live_stage(live, seen))
         if deployment:
             gateway.update_stage(ApiId=api_id, StageName=name, **deployment)
-            self._delete_old_deployments(aws, api_id, deployment["DeploymentId"], seen)
-
-    def _wait_until_deployed(self, aws: Aws, api_id: str, deployment_id: str) -> None:
-        def ended() -> Any:
-            now = aws.client("apigatewayv2").get_deployment(ApiId=api_id, DeploymentId=deployment_id)
-            return now if now["DeploymentStatus"] != "PENDING" else None
-
-        now = aws.wait_until(ended, what=f"deploying {self.api.api}")
-        if now["DeploymentStatus"] == "FAILED":
-            raise DeploymentFailed(f"{self.api.api}: {now.get('DeploymentStatusMessage', 'no reason given')}")
-
-    def _delete_old_deployments(self, aws: Aws, api_id: str, current: str, seen: _Seen) -> None:
-        used = {stage.get("DeploymentId") for name, stage in seen.stages.items() if name != self.api.stage}
-        for old, description in seen.deployments.items():
-            if description.startswith(DEPLOYED_BY) and old not in {current, *used}:
-                with absent_is_fine():
-                    aws.client("apigatewayv2").delete_deployment(ApiId=api_id, DeploymentId=old)
+            delete_old(aws, api_id, name, deployment["DeploymentId"], seen)
 
     def _integrate(self, aws: Aws, api_id: str, uri: str) -> str:
         made = aws.client("apigatewayv2").create_integration(
@@ -282,7 +243,7 @@ class Stage(Resource):
     def _integration_id(self, route: Any) -> str:
         return str(route.get("Target", "")).removeprefix("integrations/")
 
-    def _live_route(self, route: Any, seen: _Seen) -> Properties:
+    def _live_route(self, route: Any, seen: Seen) -> Properties:
         found = seen.integrations.get(self._integration_id(route), {})
         proxy = "" if found.get("IntegrationType") == "AWS_PROXY" else f"{found.get('IntegrationType', 'no')} "
         return {
@@ -291,10 +252,11 @@ class Stage(Resource):
             "authorization": route.get("AuthorizationType", "NONE"),
         }
 
-    def _live_stage(self, stage: Any, seen: _Seen) -> Properties:
+    def _live_stage(self, stage: Any, seen: Seen) -> Properties:
         return {
             "auto_deploy": stage.get("AutoDeploy", False),
             "deployment": seen.deployments.get(stage.get("DeploymentId", ""), None),
+            **throttle.live(stage, self.limit, self.route_limits),
         }
 
 
@@ -311,9 +273,8 @@ class WebSocketStage(Stage):
     def source_arn(self, aws: Aws, api_id: str, route: str) -> str:
         return aws.arn("execute-api", f"{api_id}/{self.api.stage}/{route}")
 
-    def desired_stage(self, routes: Properties) -> Properties:
-        text = json.dumps(routes, sort_keys=True).encode()
-        return {"auto_deploy": False, "deployment": DEPLOYED_BY + hashlib.sha256(text).hexdigest()[:16]}
+    def desired_stage(self, routes: Properties) -> dict[str, Any]:
+        return {"auto_deploy": False, "deployment": fingerprint(routes)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -336,15 +297,5 @@ class HttpStage(Stage):
         where = f"*/{'*' if method == 'ANY' else method}{path}" if path else f"*/{route}"
         return aws.arn("execute-api", f"{api_id}/{where}")
 
-    def desired_stage(self, routes: Properties) -> Properties:
+    def desired_stage(self, routes: Properties) -> dict[str, Any]:
         return {"auto_deploy": True, "deployment": None}
-
-
-class DeploymentFailed(Exception):
-    """API Gateway could not deploy the routes."""
-
-
-def _function_in(uri: str) -> str | None:
-    """The function's name in an integration's URI, which names it by its ARN."""
-    _, found, rest = uri.partition(":function:")
-    return rest.split("/")[0].split(":")[0] if found else None

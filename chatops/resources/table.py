@@ -92,6 +92,12 @@ class Table(Resource):
     def tag(self, aws: Aws, look: Look) -> None:
         aws.client("dynamodb").tag_resource(ResourceArn=self.arn(aws), Tags=tag_list({STACK_TAG: self.stack}))
 
+    def is_empty(self, aws: Aws) -> bool:
+        """True when it has no row, or does not exist."""
+        with absent_is_fine():
+            return not aws.client("dynamodb").scan(TableName=self.table, Limit=1)["Items"]
+        return True
+
     def _set_time_to_live(self, aws: Aws) -> None:
         dynamodb = aws.client("dynamodb")
         now = dynamodb.describe_time_to_live(TableName=self.table)["TimeToLiveDescription"]

@@ -117,3 +117,117 @@ def test_a_role_may_post_to_this_api_and_stage_only(stack: Stack) -> None:
     assert arn == f"arn:aws:execute-api:{REGION}:000000000000:{api_id}/demo/POST/@connections/*"
     assert by_action["dynamodb:Scan"]["Resource"].endswith(f":table/{TABLE}")
     assert not [action for action in by_action if "*" in action]
+
+
+SERVICES = {
+    "dynamodb": "GetItem PutItem UpdateItem DeleteItem Scan Query BatchWriteItem BatchGetItem DescribeTable "
+    "DeleteTable UpdateTable CreateTable ListTables TagResource",
+    "iam": "CreateUser GetRole PutRolePolicy ListRoles AttachRolePolicy CreateAccessKey PassRole",
+    "lambda": "InvokeFunction GetFunction UpdateFunctionCode UpdateFunctionConfiguration DeleteFunction AddPermission",
+    "logs": "CreateLogGroup DeleteLogGroup FilterLogEvents DescribeLogGroups CreateLogStream PutLogEvents "
+    "PutRetentionPolicy",
+    "s3": "ListAllMyBuckets GetObject",
+    "secretsmanager": "GetSecretValue",
+    "ssm": "GetParameter",
+    "sts": "AssumeRole",
+}
+EVERYTHING = [f"{service}:{name}" for service, names in SERVICES.items() for name in names.split()]
+ALLOWED = {
+    "websocket-connect": {"dynamodb:PutItem"},
+    "websocket-disconnect": {"dynamodb:DeleteItem"},
+    "websocket-send": {"dynamodb:Scan", "dynamodb:DeleteItem", "execute-api:ManageConnections"},
+    "aws-gateway-lambda": set(),
+    "aws-gateway-lambda2": set(),
+}
+OWN_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
+
+
+@pytest.mark.parametrize("function", ALLOWED)
+def test_the_local_aws_denies_a_function_everything_that_its_role_does_not_name(stack: Stack, function: str) -> None:
+    from ministack.core import iam_evaluator as iam  # type: ignore[import-untyped]
+
+    client = stack.boto.client("iam")
+    policy = client.get_role_policy(RoleName=f"{function}-{REGION}", PolicyName="chatops")["PolicyDocument"]
+    role = client.get_role(RoleName=f"{function}-{REGION}")["Role"]["Arn"]
+    documents = [iam.parse_policy_document(json.dumps(policy))]
+    api_id = stack.event("", "")["requestContext"]["apiId"]
+    account = f"{REGION}:000000000000"
+
+    def may(action: str, arn: str) -> bool:
+        asked = iam.EvalContext(
+            principal_arn=role,
+            principal_type="AssumedRole",
+            principal_account="000000000000",
+            action=action,
+            resource_arn=arn,
+            region=REGION,
+        )
+        return bool(iam.evaluate(asked, documents).decision == "Allow")
+
+    def arns(action: str, table: str, group: str) -> str:
+        return {
+            "dynamodb": f"arn:aws:dynamodb:{account}:table/{table}",
+            "logs": f"arn:aws:logs:{account}:log-group:/aws/lambda/{group}:log-stream:s",
+        }.get(action.partition(":")[0], "*")
+
+    allowed = {action for action in EVERYTHING if may(action, arns(action, TABLE, function))}
+    posts = f"arn:aws:execute-api:{account}:{api_id}/demo/POST/@connections/x"
+    if may("execute-api:ManageConnections", posts):
+        allowed.add("execute-api:ManageConnections")
+    assert allowed == ALLOWED[function] | OWN_LOG
+    # The same actions, on what is somebody else's.
+    assert [action for action in EVERYTHING if may(action, arns(action, "others", "others"))] == []
+    elsewhere = (posts.replace("POST", "GET"), posts.replace("/demo/", "/prod/"), posts.replace(api_id, "other"))
+    assert [arn for arn in elsewhere if may("execute-api:ManageConnections", arn)] == []
+
+
+TRIES = """
+import json, boto3
+def lambda_handler(event, context):
+    answers = {}
+    for action, service, operation, arguments in event["tries"]:
+        try:
+            getattr(boto3.client(service), operation)(**arguments)
+            answers[action] = "allowed"
+        except Exception as error:
+            answers[action] = getattr(error, "response", {}).get("Error", {}).get("Code", repr(error))
+    return answers
+"""
+
+
+def test_a_function_that_tries_every_action_is_denied_all_but_its_own(deployed: Chatops, boto: Boto) -> None:
+    """Run with the role of websocket-connect: its code is exchanged by hand for one that tries everything."""
+    import io
+    import zipfile
+
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("connect.py", TRIES)
+    boto.client("lambda").update_function_code(FunctionName="websocket-connect", ZipFile=data.getvalue())
+    item, role = {"connectionId": {"S": "x"}}, f"websocket-send-{REGION}"
+    tries = [
+        ("PutItem", "dynamodb", "put_item", {"TableName": TABLE, "Item": item}),
+        ("GetItem", "dynamodb", "get_item", {"TableName": TABLE, "Key": item}),
+        ("DeleteItem", "dynamodb", "delete_item", {"TableName": TABLE, "Key": item}),
+        ("UpdateItem", "dynamodb", "update_item", {"TableName": TABLE, "Key": item}),
+        ("Scan", "dynamodb", "scan", {"TableName": TABLE}),
+        ("DescribeTable", "dynamodb", "describe_table", {"TableName": TABLE}),
+        ("DeleteTable", "dynamodb", "delete_table", {"TableName": TABLE}),
+        ("PutItem elsewhere", "dynamodb", "put_item", {"TableName": "others", "Item": item}),
+        ("GetRole", "iam", "get_role", {"RoleName": role}),
+        ("CreateUser", "iam", "create_user", {"UserName": "evil"}),
+        ("PutRolePolicy", "iam", "put_role_policy", {"RoleName": role, "PolicyName": "x", "PolicyDocument": "{}"}),
+        ("GetFunction", "lambda", "get_function", {"FunctionName": "websocket-send"}),
+        ("Invoke", "lambda", "invoke", {"FunctionName": "websocket-send"}),
+        ("CreateLogGroup", "logs", "create_log_group", {"logGroupName": "/aws/lambda/evil"}),
+        ("FilterLogEvents", "logs", "filter_log_events", {"logGroupName": "/aws/lambda/websocket-connect"}),
+        ("GetApis", "apigatewayv2", "get_apis", {}),
+        ("ListBuckets", "s3", "list_buckets", {}),
+    ]
+    payload = json.dumps({"tries": tries}).encode()
+    answer = boto.client("lambda").invoke(FunctionName="websocket-connect", Payload=payload)
+    answers = json.load(answer["Payload"])
+    assert set(answers) == {name for name, *_ in tries}
+    assert [name for name, said in answers.items() if said == "allowed"] == ["PutItem"]
+    others = {name: said for name, said in answers.items() if name != "PutItem"}
+    assert {name: said for name, said in others.items() if "AccessDenied" not in said} == {}

@@ -8,12 +8,16 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from .server import Front, Options
 
+MOST_FILES = 65_536
+
 
 def options(arguments: list[str]) -> Options:
+    """What the command line says."""
     parser = argparse.ArgumentParser(prog="chatops.local.front", description="API Gateway's WebSocket side, locally.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--aws", required=True, metavar="URL", help="the local AWS, http://127.0.0.1:4566")
@@ -33,16 +37,29 @@ def _positive(text: str) -> float:
 
 
 async def main(given: Options) -> None:
+    """Runs the front until it is told to end."""
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with suppress(NotImplementedError):  # on Windows, which ends processes without a signal
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await Front(given).run(stop)
+
+
+def allow_many_connections() -> None:
+    """Raises the number of open files, which many systems begin at 256 or 1024, as far as it goes."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s")
     for noisy in ("botocore", "websockets", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+    allow_many_connections()
     asyncio.run(main(options(sys.argv[1:])))
     logging.shutdown()
     # Python would wait for threads whose functions still run.

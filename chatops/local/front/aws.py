@@ -10,7 +10,9 @@ from typing import Any, ParamSpec, TypeVar
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError, ClientError
 
+from .errors import Refused
 from .turns import Turns
 
 T = TypeVar("T")
@@ -55,6 +57,13 @@ class LocalAws:
     async def read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Makes a short call, outside the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, lambda: call(*args, **kwargs))
+
+    async def ask(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`read` for what a client's request hangs on. Refused when there is no answer."""
+        try:
+            return await self.read(call, *args, **kwargs)
+        except (BotoCoreError, ClientError) as error:
+            raise Refused(500, "Internal server error", f"the local AWS says: {error}") from error
 
     async def invoke(self, function: str, payload: bytes) -> Any:
         """Lambda's Invoke, with its answer's payload read."""

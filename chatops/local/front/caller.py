@@ -87,7 +87,7 @@ class Callers:
 
     async def _root_user(self) -> Caller:
         if self._root is None:
-            found = await self._aws.read(self._aws.sts.get_caller_identity)
+            found = await self._aws.ask(self._aws.sts.get_caller_identity)
             self._root = Caller(found["Arn"], found["UserId"], self._aws.credentials.access_key)
         return self._root
 

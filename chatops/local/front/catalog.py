@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 EVERY = 0.4
 """Seconds between two looks at the control plane."""
 
+JUST_NOW = 0.05
+"""Seconds for which a look is good enough for one who asks: many handshakes at once share one."""
+
 ACCOUNT_LIMIT = Limit(10_000, 5_000)
 """What an account may do when a stage sets one half of a limit only.
 
@@ -73,6 +76,15 @@ class Catalog:
                 if not self._unreachable:
                     log.warning("The local AWS at %s does not answer: %s", self.endpoint_url, error)
                 self._unreachable = True
+
+    async def find_fresh(self, address: Address) -> Stage:
+        """`find`, in what is deployed now: a client that comes right after a deployment meets it."""
+        await self.refresh(older_than=JUST_NOW)
+        try:
+            return self.find(address)
+        except Refused:
+            await self.refresh()
+            return self.find(address)
 
     def find(self, address: Address) -> Stage:
         """The stage that an address means. Refused when there is none, or when a bare stage name fits several APIs."""
@@ -149,7 +161,7 @@ class Catalog:
                 one.get("AuthorizationType", "NONE"),
                 one.get("ApiKeyRequired", False),
                 bool(one.get("RouteResponseSelectionExpression")) and self._has_response(api_id, one["RouteId"]),
-                _integration(integrations.get(one.get("Target", "").removeprefix("integrations/"))),
+                integration(integrations.get(one.get("Target", "").removeprefix("integrations/"))),
             )
             for one in self._aws.pages("get_routes", ApiId=api_id)
         ]
@@ -186,7 +198,8 @@ class Catalog:
         return self._folder / f"{api_id}.{deployment_id}.json"
 
 
-def _integration(one: Any) -> Integration | None:
+def integration(one: Any) -> Integration | None:
+    """An integration as the front needs it; nothing where a route has none."""
     if one is None:
         return None
     milliseconds = min(one.get("TimeoutInMillis", 29_000), 29_000)

@@ -29,10 +29,12 @@ class IntegrationFailed(Exception):
 
 
 def forbidden(why: str) -> Refused:
+    """403, as for a resource that is not there or not yours."""
     return Refused(403, "Forbidden", why, "ForbiddenException")
 
 
 def missing_token(why: str) -> Refused:
+    """403, as for a request without a signature."""
     return Refused(403, "Missing Authentication Token", why, "MissingAuthenticationTokenException")
 
 

@@ -41,7 +41,7 @@ class FunctionKeys:
         """The function's key with this access key, if it is one of a function."""
         if access_key not in self._keys and time.monotonic() - self._read > OFTEN:
             self._read = time.monotonic()
-            self._keys = await self._aws.read(self._all)
+            self._keys = await self._aws.ask(self._all)
         return self._keys.get(access_key)
 
     def _all(self) -> dict[str, FunctionKey]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from . import address, event, selection
 from .caller import Caller, Callers
-from .catalog import Catalog
+from .catalog import JUST_NOW, Catalog
 from .connection import Connection, Connections, Socket, new_id
 from .deployment import Route, Stage
 from .errors import IntegrationFailed, Refused, forbidden, frame
@@ -20,9 +20,6 @@ from .request import Request, Response, refusal
 from .throttle import Throttles
 
 log = logging.getLogger(__name__)
-
-JUST_NOW = 0.05
-"""Seconds for which a handshake trusts the last look at what is deployed: many at once share one look."""
 
 SUBPROTOCOL = "sec-websocket-protocol"
 
@@ -90,14 +87,14 @@ class Gateway:
     async def closed(self, connection: Connection, code: int, reason: str) -> None:
         """The connection has ended, whoever ended it: $disconnect is told, and nobody waits for it."""
         self._connections.remove(connection)
-        log.info("%s: disconnected with %d %s", connection.id, code, reason)
+        log.info("%s: disconnected with %d %r", connection.id, code, reason)
         stage = self._catalog.stages.get((connection.api_id, connection.stage))
         route = stage.deployment.routes.get("$disconnect") if stage else None
         if self._drop_disconnects or stage is None or route is None:
             return
         try:
             await self._integrations.invoke(stage, route, event.disconnect(connection, new_id(), code, reason))
-        except IntegrationFailed as error:
+        except (Refused, IntegrationFailed) as error:
             log.warning("%s: $disconnect: %s", connection.id, error.why)
 
     async def _stage(self, request: Request) -> Stage:
@@ -108,8 +105,7 @@ class Gateway:
         place = address.parse(request.target)
         if place is None or place.connection_id is not None:
             raise forbidden("the path is neither /STAGE nor /APIID/STAGE")
-        await self._catalog.refresh(older_than=JUST_NOW)
-        return self._catalog.find(place)
+        return await self._catalog.find_fresh(place)
 
     async def _admit(self, request: Request, stage: Stage) -> Caller | None:
         """Throttling and authorization of a handshake, in that order."""
@@ -152,19 +148,26 @@ class Gateway:
 
     async def _run(self, connection: Connection, text: str, request_id: str) -> str | None:
         """Invokes the route of a message; what the client gets if the route answers."""
-        stage = self._catalog.stages.get((connection.api_id, connection.stage))
-        if stage is None:
-            raise forbidden("the stage is gone")
-        key = selection.route_key(stage.deployment.route_selection, text)
+        stage, key = self._select(connection, text)
+        if key not in stage.deployment.routes:
+            await self._catalog.refresh(older_than=JUST_NOW)
+            stage, key = self._select(connection, text)
         route = stage.route(key)
         if route is None:
-            raise forbidden(f"no route {key}, and no $default")
+            raise forbidden(f"no route {key[:80]!r}, and no $default")
         if not self._throttles.allows(stage.limit_of(route.key), stage.api_id, stage.name, route.key):
             raise Refused(429, "Too Many Requests", f"route {route.key} is throttled")
         told = event.message(connection, request_id, route.key, text)
         answer = await self._integrations.invoke(stage, route, told)
         log.info("%s: %s answered %s", connection.id, route.key, answer.status)
         return answer.body if route.two_way else None
+
+    def _select(self, connection: Connection, text: str) -> tuple[Stage, str]:
+        """What a connection's stage is now, and the route key that a message selects in it."""
+        stage = self._catalog.stages.get((connection.api_id, connection.stage))
+        if stage is None:
+            raise forbidden("the stage is gone")
+        return stage, selection.route_key(stage.deployment.route_selection, text)
 
 
 def identity(request: Request, caller: Caller | None) -> dict[str, str | None]:

@@ -12,6 +12,7 @@ from .request import Request, Response, as_json
 
 CHUNK = 64 * 1024
 TOO_LARGE = as_json(413, {"message": "Request Too Long"})
+BODILESS = {204, 304}
 MALFORMED = as_json(400, {"message": "Bad Request"})
 
 
@@ -24,14 +25,15 @@ async def serve(
     peer = writer.get_extra_info("peername")[0]
     try:
         while request := await _request(connection, reader, peer):
-            _send(connection, writer, TOO_LARGE if len(request.body) > REQUEST_BODY else await answer(request))
+            response = TOO_LARGE if len(request.body) > REQUEST_BODY else await answer(request)
+            _send(connection, writer, response, has_body=request.method != "HEAD" and response.status not in BODILESS)
             await writer.drain()
             if connection.our_state is h11.MUST_CLOSE:
                 return
             connection.start_next_cycle()
     except h11.RemoteProtocolError:
         if connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            _send(connection, writer, MALFORMED)
+            _send(connection, writer, MALFORMED, has_body=True)
     except OSError:
         return
 
@@ -55,7 +57,7 @@ async def _request(connection: h11.Connection, reader: StreamReader, peer: str) 
             return None
 
 
-def _send(connection: h11.Connection, writer: StreamWriter, response: Response) -> None:
+def _send(connection: h11.Connection, writer: StreamWriter, response: Response, *, has_body: bool) -> None:
     head = h11.Response(status_code=response.status, reason=response.reason.encode(), headers=response.all_headers())
-    parts = [connection.send(head), connection.send(h11.Data(data=response.body)), connection.send(h11.EndOfMessage())]
-    writer.write(b"".join(part for part in parts if part))
+    body = h11.Data(data=response.body if has_body else b"")
+    writer.write(b"".join(connection.send(part) or b"" for part in (head, body, h11.EndOfMessage())))

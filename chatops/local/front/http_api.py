@@ -29,8 +29,10 @@ class HttpApis:
 
     async def has(self, request: Request) -> bool:
         """Whether a request is for one of them, the newest included."""
-        api_id = request.path.split("/")[1]
-        if api_id not in self._catalog.http_api_ids and "@connections" not in request.path:
+        if request.path == address.HEALTH or "/@connections/" in request.path:
+            return False
+        api_id = request.path.lstrip("/").partition("/")[0]
+        if api_id not in self._catalog.http_api_ids:
             await self._catalog.refresh(older_than=0.2)
         return api_id in self._catalog.http_api_ids
 

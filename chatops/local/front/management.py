@@ -99,5 +99,6 @@ class Management:
 
 
 def iso8601(milliseconds: int) -> str:
+    """A time as @connections gives it; `milliseconds` since 1970."""
     at = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

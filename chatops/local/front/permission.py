@@ -1,7 +1,7 @@
 """Who may do what: role and user policies for callers, resource policies for functions.
 
-The documents come from the local IAM and Lambda and are kept for a second; MiniStack's own evaluator reads them, so
-a policy means here what it means in every other service of the local AWS.
+The documents come from the local IAM and Lambda; one that allows is kept for a second. MiniStack's own evaluator reads
+them, so a policy means here what it means in every other service of the local AWS.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .caller import Caller
 T = TypeVar("T")
 
 KEPT = 1.0
-"""Seconds for which a policy is remembered. On AWS a change takes longer than that to be seen."""
+"""Seconds for which a policy that allows is remembered. On AWS a change takes longer than that to be seen."""
 
 GATEWAY = "apigateway.amazonaws.com"
 
@@ -38,25 +38,34 @@ class Permissions:
         """
         if caller.is_root:
             return True
-        policies, boundary = await self._remember(caller.arn, lambda: self._identity_policies(caller))
         context = _context(caller.arn, caller.type, caller.account, action, resource, self._aws.region)
-        limits = [boundary] if boundary is not None else []
-        return bool(iam.evaluate(context, policies, *limits).decision == "Allow")
+
+        def allowed(found: tuple[list[Any], list[Any] | None]) -> bool:
+            policies, boundary = found
+            limits = [boundary] if boundary is not None else []
+            return bool(iam.evaluate(context, policies, *limits).decision == "Allow")
+
+        return await self._check(caller.arn, lambda: self._identity_policies(caller), allowed)
 
     async def may_invoke(self, function_arn: str, source_arn: str) -> bool:
         """Whether a function's resource policy lets API Gateway invoke it for the route with this ARN.
 
         https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html
         """
-        policy = await self._remember(function_arn, lambda: self._resource_policy(function_arn))
-        return is_allowed_to_invoke(policy, function_arn, source_arn)
+        return await self._check(
+            function_arn,
+            lambda: self._resource_policy(function_arn),
+            lambda policy: is_allowed_to_invoke(policy, function_arn, source_arn),
+        )
 
-    async def _remember(self, key: str, read: Callable[[], T]) -> T:
-        at, value = self._kept.get(key, (0.0, None))
-        if time.monotonic() - at > KEPT:
-            value = await self._aws.read(read)
-            self._kept[key] = (time.monotonic(), value)
-        return value  # type: ignore[no-any-return]
+    async def _check(self, key: str, read: Callable[[], T], allows: Callable[[T], bool]) -> bool:
+        """Whether a policy allows something: the one that is remembered, or else the one that there is now."""
+        at, remembered = self._kept.get(key, (0.0, None))
+        if time.monotonic() - at < KEPT and allows(remembered):
+            return True
+        policy = await self._aws.ask(read)
+        self._kept[key] = (time.monotonic(), policy)
+        return allows(policy)
 
     def _resource_policy(self, function_arn: str) -> Any:
         functions = self._aws.functions

@@ -62,6 +62,7 @@ class Response:
 
 
 def as_json(status: int, data: object) -> Response:
+    """An answer whose body is JSON."""
     return Response(status, json.dumps(data).encode(), {"Content-Type": "application/json"})
 
 

@@ -81,9 +81,9 @@ class Front:
                 connection.socket.close(*GOING_AWAY)
         if self._clients:
             await asyncio.wait(self._clients, timeout=ENDING)
-        for task in (*self._clients, watching, stopping):
-            task.cancel()
         self._aws.close()
+        for task in (watching, stopping):
+            task.cancel()
         if not stop.is_set():
             await watching
 
@@ -91,13 +91,13 @@ class Front:
         """Tells WebSocket handshakes from other requests by their head, which both protocols then read themselves."""
         task = asyncio.current_task()
         assert task
-        self._clients.add(task)
         try:
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), BEGINNING)
+            head = encoded(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), BEGINNING))
             if is_handshake(head):
+                self._clients.add(task)
                 await WebSocket(self._gateway, self._quotas, reader, writer).run(head)
             else:
-                await http.serve(encoded(head), self._answer, reader, writer)
+                await http.serve(head, self._answer, reader, writer)
         except (asyncio.TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
             pass
         finally:

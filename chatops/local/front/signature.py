@@ -104,6 +104,7 @@ def matches(signature: Signature, request: Request, credentials: Credentials) ->
 
 
 def mismatch() -> Refused:
+    """403 for a signature that is not right."""
     return _refused("InvalidSignatureException", MISMATCH)
 
 

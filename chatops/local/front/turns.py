@@ -2,7 +2,7 @@
 
 On AWS a thousand do. Here each is a process that takes a second of a core to start and some 50 MB to keep, and an
 event that waits for a warm one is served sooner than one that starts another. So few run at first, and one more is
-allowed whenever somebody waits and none has ended for a second: functions that wait for something, and not for a core.
+allowed whenever somebody waits and none has ended for two seconds: functions that wait for something, not for a core.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 from collections import deque
 
 FIRST = (os.cpu_count() or 1) + 2
-PATIENCE = 1.0
+PATIENCE = 2.0
 
 
 class Turns:

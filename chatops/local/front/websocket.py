@@ -79,7 +79,7 @@ class WebSocket:
         """Handles the connection whose handshake request is `head`, until it is gone."""
         self._protocol.receive_data(head)
         handshake = next((one for one in self._protocol.events_received() if isinstance(one, Handshake)), None)
-        connection = await self._open(handshake) if handshake else None
+        connection = await self._open(handshake, head) if handshake else None
         self._flush()
         try:
             if connection:
@@ -92,18 +92,16 @@ class WebSocket:
             for timer in self._timers.values():
                 timer.cancel()
 
-    async def _open(self, handshake: Handshake) -> Connection | None:
+    async def _open(self, handshake: Handshake, head: bytes) -> Connection | None:
         """Answers the handshake. Gives the connection if it is open after that."""
         answer = self._protocol.accept(handshake)
         connection = None
         if answer.status_code == 101:
             peer = self._writer.get_extra_info("peername")[0]
-            accepted = await self._gateway.connect(
-                Request("GET", handshake.path, list(handshake.headers.raw_items()), peer)
-            )
+            accepted = await self._gateway.connect(Request("GET", handshake.path, headers(head), peer))
             if isinstance(accepted, Response):
-                headers = Headers([*accepted.all_headers(), ("Connection", "close")])
-                answer = Answer(accepted.status, accepted.reason, headers, accepted.body)
+                told = Headers([*accepted.all_headers(), ("Connection", "close")])
+                answer = Answer(accepted.status, accepted.reason, told, accepted.body)
             else:
                 connection = accepted.connection
                 if accepted.subprotocol:
@@ -203,3 +201,9 @@ class WebSocket:
         if close.code == CloseCode.NO_STATUS_RCVD:
             return close.code, NO_STATUS
         return close.code, close.reason
+
+
+def headers(head: bytes) -> list[tuple[str, str]]:
+    """The headers of a request that is known to be one. Versions of `websockets` differ in what is not ASCII."""
+    lines = (line.partition(b":") for line in head.split(b"\r\n")[1:] if line)
+    return [(name.decode(errors="replace"), value.strip().decode(errors="replace")) for name, _, value in lines]

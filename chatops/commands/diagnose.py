@@ -1,0 +1,113 @@
+"""Commands that tell what is wrong, where, and how busy it is: metrics, find, doctor."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..command import command
+from ..errors import FAILED, UsageError
+from ..session import Session
+
+if TYPE_CHECKING:
+    from ..aws import Aws
+
+app = typer.Typer()
+
+LATE = "CloudWatch shows a minute one or two minutes after it is over."
+LOCAL = "The local AWS measures the functions only, and not the API."
+
+
+@command(app)
+def metrics(
+    session: Session,
+    since: Annotated[str, typer.Option(help="How far back: 30m, 1h, 7d; 30d at most.")] = "1h",
+) -> None:
+    """Plot connections, messages, errors, latency and throttling, as CloudWatch measured them.
+
+    Example: [bold]chatops metrics --since 6h[/bold]
+    """
+    from ..ops import metrics
+    from ..render.metrics import show
+    from ..text import seconds
+
+    span = seconds(since)
+    if not 60 <= span <= metrics.LONGEST:
+        raise UsageError(f"--since {since} cannot be plotted", "it is between 1m and 30d", "For example: --since 1h")
+    session.head()
+    config, websocket = session.config, session.stack.websocket
+    subjects = [metrics.function(one.name) for one in config.functions.values()]
+    live = websocket.observe(session.aws, lambda _: None)
+    if live:
+        subjects.insert(0, metrics.websocket(websocket.api, live.outputs["api_id"], websocket.stage))
+    note = LOCAL if session.options.local else LATE
+    show(session.output, session.where, metrics.measure(session.aws, subjects, span), note)
+
+
+@command(app)
+def find(session: Session) -> int:
+    """List every region in which this stack exists, or a twin of it that was made by hand.
+
+    Example: [bold]chatops find[/bold]
+    """
+    from ..ops.find import find
+    from ..render.find import show
+
+    aws, meant = _anywhere(session)
+    session.output.head({"stack": session.config.stack, "account": aws.account, "region": meant or "any"})
+    session.output.say("Asking every region of the account …", "dim")
+    places = find(aws, session.config)
+    show(session.output, {"stack": session.config.stack, "account": aws.account, "region": meant}, places)
+    return FAILED if all(one.state in ("refused", "disabled") for one in places) else 0
+
+
+@command(app)
+def doctor(
+    session: Session,
+    since: Annotated[str, typer.Option(help="How far back to read the functions' logs: 10m, 1h, 1d.")] = "1h",
+    saw: Annotated[str | None, typer.Option(help="What a client or AWS said; its causes are told too.")] = None,
+) -> int:
+    """Look for what is broken, and say why and what mends it. Exit 1 when something is.
+
+    Example: [bold]chatops doctor --saw "Internal server error"[/bold]
+    """
+    from ..ops.doctor import causes_of, examine
+    from ..render.doctor import show
+    from ..text import seconds
+
+    span = seconds(since)
+    diagnosis = examine(lambda: session.stack, region_from=_region_from(session), since=span)
+    if diagnosis.where:
+        session.output.head(diagnosis.where)
+    if saw:
+        diagnosis = replace(diagnosis, findings=(*causes_of(saw), *diagnosis.findings))
+    show(session.output, diagnosis)
+    return 0 if diagnosis.is_ok else FAILED
+
+
+def _anywhere(session: Session) -> tuple[Aws, str | None]:
+    """AWS, and the region that is meant; without one any region of the usual partition does to ask from."""
+    try:
+        return session.aws, session.aws.region
+    except UsageError as error:
+        if error.what != "No region is chosen":
+            raise
+        return Session(replace(session.options, region="us-east-1")).aws, None
+
+
+def _region_from(session: Session) -> str:
+    """Who chose the region."""
+    if session.options.region:
+        return "--region"
+    try:
+        if session.config.region:
+            return str(session.config.file)
+    except UsageError:
+        return ""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        if os.environ.get(name):
+            return name
+    return "chatops, for the local AWS" if session.options.local else "the AWS profile"

@@ -1,0 +1,155 @@
+"""The functions of config.yaml: what each is made of, and what it may do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import yaml
+from yaml.nodes import MappingNode
+
+from .config import HERE, Allow, Function, shipped
+from .reader import Node, Reader, shown
+
+RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+"""Days that CloudWatch Logs takes.
+
+https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+"""
+RESERVED = ("AWS_", "LAMBDA_", "_HANDLER", "WEBSOCKET_TABLE", "TABLE_KEY", "MAX_MESSAGE_BYTES", "ALLOWED_ORIGINS")
+FUNCTION_NAME_LIMIT = 48
+"""Lambda takes 64 characters; the role's name adds the region to it, and IAM takes 64 too."""
+
+
+class FunctionParser:
+    """Reads the functions; `timeout_nodes` are where their timeouts stand, by the function's key."""
+
+    def __init__(self, reader: Reader, file: Path, prefix: str) -> None:
+        self.reader, self.file, self.prefix = reader, file, prefix
+        self.timeout_nodes: dict[str, Node] = {}
+
+    def read(self, node: Node | None) -> Mapping[str, Function]:
+        """The functions of a node, or those of the shipped config."""
+        found = self.reader.mapping(node or self._default_node(), "functions")
+        return {name: self._function(name, one) for name, one in found.items()}
+
+    def _default_node(self) -> Node:
+        """The functions of the shipped config, whose sources are looked for beside this file first."""
+        default = shipped("config.yaml")
+        return Reader(str(default)).mapping(yaml.compose(default.read_bytes(), yaml.SafeLoader), "")["functions"]
+
+    def _function(self, key: str, node: Node) -> Function:
+        path, read = f"functions.{key}", self.reader
+        fields = ("source", "handler", "allow", "include", "environment", "runtime", "memory", "timeout")
+        keys = read.mapping(node, path, (*fields, "log_retention", "reserved_concurrency"))
+        self.timeout_nodes[key] = keys.get("timeout", node)
+        usual = Function("", Path(), "")
+        name = checked(read, node, path, self.prefix + key, r"[A-Za-z0-9_-]", 1, FUNCTION_NAME_LIMIT)
+        source = self._file(keys.get("source"), f"{path}.source")
+        if "source" not in keys:
+            read.problem(node, f"{path}.source", "is missing: the handler's file")
+        retention = read.number(
+            keys.get("log_retention"), f"{path}.log_retention", usual.log_retention, low=1, high=3653, unit="days"
+        )
+        if retention not in RETENTIONS:
+            days = ", ".join(map(str, RETENTIONS))
+            read.problem(keys["log_retention"], f"{path}.log_retention", f"CloudWatch Logs takes only {days} days")
+        return Function(
+            name=name,
+            source=source,
+            handler=read.text(
+                keys.get("handler"),
+                f"{path}.handler",
+                f"{source.stem}.lambda_handler",
+                pattern=r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+",
+                rule="like module.function",
+            ),
+            allow=tuple(
+                self._allow(one, f"{path}.allow.{at}")
+                for at, one in enumerate(read.items(keys.get("allow"), f"{path}.allow"))
+            ),
+            include=tuple(
+                self._file(one, f"{path}.include.{at}")
+                for at, one in enumerate(read.items(keys.get("include"), f"{path}.include"))
+            ),
+            environment=self._environment(keys.get("environment"), f"{path}.environment"),
+            runtime=read.text(
+                keys.get("runtime"), f"{path}.runtime", usual.runtime, pattern=r"python3\.\d+", rule="a Python runtime"
+            ),
+            memory=read.number(keys.get("memory"), f"{path}.memory", usual.memory, low=128, high=10240, unit="MB"),
+            timeout=read.number(keys.get("timeout"), f"{path}.timeout", usual.timeout, low=1, high=900, unit="seconds"),
+            log_retention=retention,
+            reserved_concurrency=read.number(
+                keys.get("reserved_concurrency"),
+                f"{path}.reserved_concurrency",
+                0,
+                low=1,
+                high=100_000,
+                unit="runs at a time",
+            )
+            or None,
+        )
+
+    def _allow(self, node: Node, path: str) -> Allow:
+        read = self.reader
+        if isinstance(node, MappingNode):
+            keys = read.mapping(node, path, ("action", "resource"))
+            for key in ("action", "resource"):
+                if key not in keys:
+                    read.problem(node, f"{path}.{key}", "is missing")
+            action = read.text(
+                keys.get("action"), f"{path}.action", "", pattern=r"[a-z0-9-]+:[A-Za-z]+\*?", rule="an IAM action"
+            )
+            resource = read.text(
+                keys.get("resource"),
+                f"{path}.resource",
+                "",
+                pattern=r"arn:\S+",
+                rule="the ARN of what it is allowed on",
+            )
+            return Allow(action, resource)
+        action = read.text(
+            node,
+            path,
+            "",
+            pattern=r"dynamodb:[A-Z][A-Za-z]+|execute-api:ManageConnections",
+            rule="an action on the table (dynamodb:…) or execute-api:ManageConnections; "
+            "for any other write {action: …, resource: ARN}",
+        )
+        return Allow(action)
+
+    def _environment(self, node: Node | None, path: str) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for key, value in self.reader.mapping(node, path).items():
+            here = f"{path}.{key}"
+            if key.startswith(RESERVED):
+                self.reader.problem(value, here, "is set by Lambda or by chatops; choose another name")
+            elif not key.isascii() or not key.replace("_", "a").isalnum() or not key[0].isalpha():
+                self.reader.problem(value, here, "a variable's name is letters, digits and _, with a letter first")
+            else:
+                found[key] = self.reader.text(value, here, "")
+        if sum(len(key.encode()) + len(value.encode()) for key, value in found.items()) > 3500:
+            self.reader.problem(node, path, "is larger than the 4 KB that Lambda takes")
+        return found
+
+    def _file(self, node: Node | None, path: str) -> Path:
+        text = self.reader.text(node, path, "", pattern=r"[^\0]+", rule="a file's path")
+        if not text:
+            return Path("missing.py")
+        for folder in (self.file.parent, HERE, HERE.parent):
+            # A path that the system cannot even hold is no file.
+            with suppress(OSError, ValueError):
+                if (folder / text).is_file():
+                    return folder / text
+        self.reader.problem(node, path, f"there is no file {shown(text)} beside the config")
+        return Path(text)
+
+
+def checked(reader: Reader, node: Node | None, path: str, name: str, letters: str, low: int, high: int) -> str:
+    """A name that AWS takes: `low` to `high` of these letters."""
+    if not re.fullmatch(rf"{letters}{{{low},{high}}}", name, re.ASCII):
+        plain = letters.strip("[]").replace(r"\w", "A-Za-z0-9_")
+        reader.problem(node, path, f"{shown(name)} is not {low} to {high} characters of {plain}")
+    return name

@@ -1,0 +1,125 @@
+"""What the functions' logs of late say is wrong.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ...aws import Interrupted, absent_is_fine
+from ...config import Function
+from .finding import Finding, Severity, info, ok, unchecked
+from .patient import Patient
+from .symptoms import IN_LOGS, Symptom, in_log
+
+PATIENCE = 15.0
+"""Seconds to search one log group. CloudWatch reads it from its beginning, a part at a time."""
+RECENT = 10 * 60
+"""Seconds after which a trouble that has not come back may well be mended."""
+SHOWN = 300
+"""Characters of a log line that are repeated."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A symptom in one function's log: how often, when last (epoch seconds), and what the last line said."""
+
+    function: str
+    symptom: Symptom
+    count: int
+    last: float
+    line: str
+
+
+def check(patient: Patient) -> Iterator[Finding]:
+    """One finding for each symptom in each function's log."""
+    searches = [lambda one=function: _search(patient, one) for function in patient.config.functions.values()]
+    found = patient.aws.together(*searches)
+    troubles = [one for some, _ in found for one in some]
+    others = [one for _, some in found for one in some]
+    yield from others
+    for trouble in sorted(troubles, key=lambda one: -one.last):
+        yield _told(trouble, patient.now - trouble.last)
+    if not troubles and not others:
+        yield ok(f"The functions' logs of the last {patient.since // 60} minutes show no trouble")
+
+
+def _search(patient: Patient, function: Function) -> tuple[list[Trouble], list[Finding]]:
+    group = f"/aws/lambda/{function.name}"
+    troubles: dict[str, Trouble] = {}
+    others: list[Finding] = []
+    try:
+        with absent_is_fine():
+            began = time.monotonic()
+            for page in _pages(patient, group):
+                # Of a search by words only the lines that have them come back.
+                for event in _whole(page["events"]) if patient.is_local else page["events"]:
+                    _note(troubles, function.name, event)
+                if time.monotonic() - began > PATIENCE and page.get("nextToken"):
+                    told = f"The log of {function.name} was searched in part only"
+                    others.append(info(told, f"it is long; {PATIENCE:.0f} s did not suffice", "chatops logs"))
+                    break
+    except Interrupted:
+        raise
+    except Exception as reason:
+        others.append(unchecked(f"The log of {function.name}", reason))
+    return list(troubles.values()), others
+
+
+def _pages(patient: Patient, group: str) -> Iterator[Any]:
+    start = int((patient.now - patient.since) * 1000)
+    terms = sorted({term for one in IN_LOGS for term in one.terms})
+    # MiniStack takes `?"a" ?"b"`, which is any of them, for all of them.
+    pattern = {} if patient.is_local else {"filterPattern": " ".join(f'?"{term}"' for term in terms)}
+    paginator = patient.aws.client("logs").get_paginator("filter_log_events")
+    yield from paginator.paginate(logGroupName=group, startTime=start, **pattern)
+
+
+def _whole(events: list[Any]) -> Iterator[Any]:
+    """The events, with the lines of a traceback that arrived one by one in one piece."""
+    opened: dict[str, Any] = {}
+    for event in events:
+        stream, message = event["logStreamName"], event["message"].rstrip()
+        begun = opened.get(stream)
+        if begun is None:
+            if message.startswith("Traceback "):
+                opened[stream] = {**event, "message": message}
+            else:
+                yield {**event, "message": message}
+            continue
+        begun["message"] += "\n" + message
+        if not message.startswith((" ", "\t")):
+            yield opened.pop(stream)
+    yield from opened.values()
+
+
+def _note(troubles: dict[str, Trouble], function: str, event: Any) -> None:
+    message, at = event["message"], event["timestamp"] / 1000
+    symptom = in_log(message)
+    if symptom is None:
+        return
+    before = troubles.get(symptom.name, Trouble(function, symptom, 0, 0.0, ""))
+    now = replace(before, count=before.count + 1)
+    troubles[symptom.name] = replace(now, last=at, line=_gist(message)) if at >= before.last else now
+
+
+def _gist(message: str) -> str:
+    """The line that says most: of a traceback, the error."""
+    lines = [one for one in message.replace("\r", "\n").splitlines() if one.strip()]
+    told = lines[-1] if lines and lines[0].startswith("Traceback ") else (lines or [""])[0]
+    return told if len(told) <= SHOWN else told[: SHOWN - 1] + "…"
+
+
+def _told(one: Trouble, ago: float) -> Finding:
+    severity = one.symptom.severity
+    times = "once" if one.count == 1 else f"{one.count} times"
+    when = "just now" if ago < 60 else f"{ago / 60:.0f} min ago"
+    if severity is Severity.ERROR and ago >= RECENT:
+        severity, when = Severity.WARNING, f"{when}, not since: it may be mended"
+    what = f"{one.function}: {one.symptom.name}, {times}, last {when}"
+    causes = "; or ".join(cause.why for cause in one.symptom.causes)
+    return Finding(severity, what, f"{causes}. It said: {one.line}", one.symptom.causes[0].hint)

@@ -1,0 +1,147 @@
+"""Where a stack exists: every region of the account is asked, all at the same time.
+
+Which regions there are is asked of the account service, which says what the account has enabled, for one permission
+(account:ListRegions) that has nothing to do with EC2. Where that is refused, all regions that botocore knows are asked,
+and those that are not enabled are told by what they answer.
+https://docs.aws.amazon.com/accounts/latest/reference/API_ListRegions.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ..aws import STACK_TAG, Aws, Interrupted, absent_is_fine, code, tag_value
+from ..config import Config
+from ..errors import explain
+
+REGIONS_AT_A_TIME = 40
+ENABLED = ["ENABLED", "ENABLED_BY_DEFAULT"]
+NOT_ENABLED = {"AuthFailure", "InvalidClientTokenId", "InvalidToken", "OptInRequired", "UnrecognizedClientException"}
+"""What the regions that an account has not enabled answer to keys that are good elsewhere."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A resource of the stack's, or one with a name of the stack's; `owner` is the stack in its tag, if it has one."""
+
+    name: str
+    owner: str | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """One region: what was found in it, or why it could not be asked. `is_enabled` is about the account."""
+
+    region: str
+    owned: tuple[str, ...] = ()
+    strangers: tuple[Found, ...] = ()
+    refusal: str | None = None
+    is_enabled: bool = True
+
+    @property
+    def state(self) -> str:
+        """`stack`, `twin` (our names, not our tag), `nothing`, `refused` or `disabled`."""
+        if not self.is_enabled:
+            return "disabled"
+        if self.refusal:
+            return "refused"
+        if self.owned:
+            return "stack"
+        return "twin" if self.strangers else "nothing"
+
+
+def find(aws: Aws, config: Config) -> list[Place]:
+    """Every region of the account, and what of the stack is in it. A region that refuses is told, and no more."""
+    _ = aws.account  # the first call: wrong credentials end here
+    enabled, disabled = regions(aws)
+    with ThreadPoolExecutor(REGIONS_AT_A_TIME, thread_name_prefix="find") as pool:
+        asked = list(pool.map(lambda region: look(elsewhere(aws, region), config), enabled))
+    return sorted([*asked, *(Place(one, is_enabled=False) for one in disabled)], key=lambda one: one.region)
+
+
+def regions(aws: Aws) -> tuple[list[str], list[str]]:
+    """The regions that the account may use, and those that it has not enabled, as far as that is known."""
+    known = aws._session.get_available_regions("lambda", aws.partition)
+    try:
+        listed = {one["RegionName"]: one["RegionOptStatus"] for one in aws.pages("account", "list_regions", "Regions")}
+    except Interrupted:
+        raise
+    except Exception:
+        return known, []
+    enabled = [name for name, status in listed.items() if status in ENABLED]
+    return enabled, sorted(set(listed) - set(enabled))
+
+
+def elsewhere(aws: Aws, region: str) -> Aws:
+    """The same credentials in another region. Its clients share the lock: botocore's session makes one at a time."""
+    other = copy(aws)
+    other.region, other._clients = region, {}
+    return other
+
+
+def look(aws: Aws, config: Config) -> Place:
+    """What of the stack exists in one region: by its tag, and by its names."""
+    calls: list[Callable[[], Iterable[Found]]] = [
+        lambda: _tagged(aws, config),
+        lambda: _apis(aws, config),
+        lambda: _table(aws, config),
+        *(lambda name=one.name: _function(aws, name) for one in config.functions.values()),
+    ]
+    try:
+        found = {one.name: one for call in calls for one in call()}
+    except Interrupted:
+        raise
+    except ClientError as error:
+        if code(error) in NOT_ENABLED:
+            return Place(aws.region, refusal=f"{code(error)}: the account has not enabled it", is_enabled=False)
+        return Place(aws.region, refusal=_why(error))
+    except Exception as error:
+        return Place(aws.region, refusal=_why(error))
+    owned = sorted(one.name for one in found.values() if one.owner == config.stack)
+    strangers = sorted((one for one in found.values() if one.owner != config.stack), key=lambda one: one.name)
+    return Place(aws.region, tuple(owned), tuple(strangers))
+
+
+def _why(error: Exception) -> str:
+    told = explain(error)
+    return f"{told.what}: {told.why}"
+
+
+def _tagged(aws: Aws, config: Config) -> Iterator[Found]:
+    """Whatever carries the stack's tag, under whichever name. APIs are told by their names, below."""
+    filters = [{"Key": STACK_TAG, "Values": [config.stack]}]
+    tagged = ("resourcegroupstaggingapi", "get_resources", "ResourceTagMappingList")
+    kinds = {"dynamodb": "table", "lambda": "function", "logs": "log_group"}
+    for one in aws.pages(*tagged, TagFilters=filters):
+        service, what = one["ResourceARN"].split(":", 5)[2::3]
+        if service in kinds:
+            title = what.partition("/" if service == "dynamodb" else ":")[2].removesuffix(":*")
+            yield Found(f"{kinds[service]}.{title}", config.stack)
+
+
+def _apis(aws: Aws, config: Config) -> Iterator[Found]:
+    kinds = {"WEBSOCKET": "websocket_api", "HTTP": "http_api"}
+    names = {("WEBSOCKET", config.websocket.name), *(("HTTP", one.name) for one in config.http_apis.values())}
+    for one in aws.pages("apigatewayv2", "get_apis", "Items"):
+        owner = one.get("Tags", {}).get(STACK_TAG)
+        if owner == config.stack or (one["ProtocolType"], one["Name"]) in names:
+            yield Found(f"{kinds.get(one['ProtocolType'], 'api')}.{one['Name']}", owner)
+
+
+def _table(aws: Aws, config: Config) -> Iterator[Found]:
+    with absent_is_fine():
+        arn = aws.client("dynamodb").describe_table(TableName=config.table.name)["Table"]["TableArn"]
+        tags: list[Any] = list(aws.pages("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=arn))
+        yield Found(f"table.{config.table.name}", tag_value(tags, STACK_TAG))
+
+
+def _function(aws: Aws, name: str) -> Iterator[Found]:
+    with absent_is_fine():
+        tags = aws.client("lambda").get_function(FunctionName=name).get("Tags", {})
+        yield Found(f"function.{name}", tags.get(STACK_TAG))

@@ -1,0 +1,135 @@
+"""The least that an operator has to be allowed, by what they do: deploy, observe or operate.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..resources.role import role_path
+from ..stack import Stack
+
+GROUPS = {
+    "deploy": "up, plan, down",
+    "observe": "status, plan, url, open, logs, metrics",
+    "operate": "url, kick, send, prune, smoke, chat, invite",
+}
+"""The groups of commands, and what is in them."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Actions of one service, and what they are allowed on."""
+
+    service: str
+    actions: str
+    resources: tuple[str, ...]
+    condition: tuple[str, str] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        return [f"{self.service}:{action}" for action in self.actions.split()]
+
+
+def policy(stack: Stack, groups: Iterable[str]) -> dict[str, Any]:
+    """The policy document for these groups of commands together."""
+    found: dict[tuple[tuple[str, ...], tuple[str, str] | None], dict[str, None]] = {}
+    live = stack.websocket.observe(stack.aws, lambda _: None)
+    names = _Names(stack, live.outputs["api_id"] if live else "*")
+    for group in groups:
+        for need in {"deploy": _deploy, "observe": _observe, "operate": _operate}[group](names):
+            found.setdefault((need.resources, need.condition), {}).update(dict.fromkeys(need.names))
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": sorted(actions),
+                "Resource": list(resources) if len(resources) > 1 else resources[0],
+                **({"Condition": {"StringEquals": dict([condition])}} if condition else {}),
+            }
+            for (resources, condition), actions in found.items()
+        ],
+    }
+
+
+class _Names:
+    """The ARNs of everything of a stack, whether or not it exists."""
+
+    def __init__(self, stack: Stack, api_id: str) -> None:
+        aws, config = stack.aws, stack.config
+        functions = [one.name for one in config.functions.values()]
+        self.closed = config.websocket.auth == "iam"
+        self.reserves = any(one.reserved_concurrency for one in config.functions.values())
+        self.table = (aws.arn("dynamodb", f"table/{config.table.name}"),)
+        self.functions = tuple(aws.arn("lambda", f"function:{one}") for one in functions)
+        # CloudWatch Logs asks for some actions on the group and for others on what is in it.
+        groups = [aws.arn("logs", f"log-group:/aws/lambda/{one}") for one in functions]
+        self.log_groups = tuple(arn + end for arn in groups for end in ("", ":*"))
+        # Of a role that does not exist (yet) IAM does not know the path, and asks for one without.
+        self.roles = tuple(
+            aws.arn("iam", f"role{one}", region=False)
+            for one in (role_path(config.stack, aws.region) + "*", *(f"/{name}-{aws.region}" for name in functions))
+        )
+        # AWS chooses the ids of APIs: before they exist nobody can name them.
+        self.apis = tuple(aws.arn("apigateway", path, account=False) for path in ("/apis", "/apis/*"))
+        self.tags = (aws.arn("apigateway", "/tags/*", account=False),)
+        # What stands in for AWS does not see what some requests are about, and asks for these actions on everything.
+        self.any_log_group = ("*",) if aws.endpoint_url else (aws.arn("logs", "log-group:*"),)
+        self.new_functions = ("*",) if aws.endpoint_url else self.functions
+        self.table_tags = ("*",) if aws.endpoint_url else self.table
+        self.stage = aws.arn("execute-api", f"{api_id}/{config.websocket.stage}")
+
+
+def _reads(names: _Names) -> Iterator[Need]:
+    yield Need("tag", "GetResources", ("*",))
+    yield Need("iam", "ListRoles", ("*",))
+    yield Need("iam", "GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies", names.roles)
+    yield Need("dynamodb", "DescribeTable DescribeTimeToLive", names.table)
+    yield Need("dynamodb", "ListTagsOfResource", names.table_tags)
+    yield Need("lambda", "GetFunction GetPolicy", names.functions)
+    yield Need("logs", "DescribeLogGroups", names.any_log_group)
+    yield Need("logs", "ListTagsForResource", names.log_groups)
+    yield Need("apigateway", "GET", names.apis)
+
+
+def _deploy(names: _Names) -> Iterator[Need]:
+    yield from _reads(names)
+    yield Need("dynamodb", "CreateTable DeleteTable UpdateTable UpdateTimeToLive", names.table)
+    yield Need("dynamodb", "TagResource", names.table_tags)
+    yield Need(
+        "iam",
+        "CreateRole DeleteRole DeleteRolePolicy DetachRolePolicy PutRolePolicy TagRole UpdateAssumeRolePolicy",
+        names.roles,
+    )
+    yield Need("iam", "PassRole", names.roles, ("iam:PassedToService", "lambda.amazonaws.com"))
+    yield Need(
+        "lambda",
+        "AddPermission DeleteFunction GetFunctionConfiguration RemovePermission TagResource "
+        "UpdateFunctionCode UpdateFunctionConfiguration" + (" PutFunctionConcurrency" if names.reserves else ""),
+        names.functions,
+    )
+    yield Need("lambda", "CreateFunction", names.new_functions)
+    yield Need("logs", "CreateLogGroup DeleteLogGroup PutRetentionPolicy TagResource", names.log_groups)
+    yield Need("apigateway", "DELETE PATCH POST", names.apis)
+    yield Need("apigateway", "POST", names.tags)
+
+
+def _observe(names: _Names) -> Iterator[Need]:
+    yield from _reads(names)
+    yield Need("dynamodb", "Scan", names.table)
+    yield Need("execute-api", "ManageConnections", (f"{names.stage}/GET/@connections/*",))
+    yield Need("logs", "FilterLogEvents", names.log_groups)
+    yield Need("cloudwatch", "GetMetricData", ("*",))
+
+
+def _operate(names: _Names) -> Iterator[Need]:
+    yield Need("apigateway", "GET", names.apis[:1])
+    yield Need("dynamodb", "DeleteItem Scan", names.table)
+    methods = tuple(f"{names.stage}/{method}/@connections/*" for method in ("DELETE", "GET", "POST"))
+    yield Need("execute-api", "ManageConnections", methods)
+    if names.closed:
+        yield Need("execute-api", "Invoke", (f"{names.stage}/$connect",))

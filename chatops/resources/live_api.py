@@ -1,0 +1,53 @@
+"""What an API holds now: routes, integrations, stages, deployments, and who may invoke its functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..aws import Aws, absent_is_fine
+from . import permission
+
+
+@dataclass
+class Seen:
+    """What an API holds now, with the ids that changing it takes."""
+
+    routes: dict[str, Any] = field(default_factory=dict)
+    integrations: dict[str, Any] = field(default_factory=dict)
+    stages: dict[str, Any] = field(default_factory=dict)
+    deployments: dict[str, str] = field(default_factory=dict)
+    policies: dict[str, list[Any]] = field(default_factory=dict)
+
+
+def see(aws: Aws, api_id: str, functions: Iterable[str], *, deployments_too: bool) -> Seen:
+    """Reads everything at once, with the policies of these functions and of those that integrations lead to."""
+    seen = Seen()
+
+    def listed(operation: str) -> list[Any]:
+        with absent_is_fine():
+            return list(aws.pages("apigatewayv2", operation, "Items", ApiId=api_id))
+        return []
+
+    routes, integrations, stages, deployments = aws.together(
+        lambda: listed("get_routes"),
+        lambda: listed("get_integrations"),
+        lambda: listed("get_stages"),
+        lambda: listed("get_deployments") if deployments_too else [],
+    )
+    seen.routes = {one["RouteKey"]: one for one in routes}
+    seen.integrations = {one["IntegrationId"]: one for one in integrations}
+    seen.stages = {one["StageName"]: one for one in stages}
+    seen.deployments = {one["DeploymentId"]: one.get("Description", "") for one in deployments}
+    uris = [one.get("IntegrationUri", "") for one in integrations]
+    names = set(functions) | {name for uri in uris for name in [_function_in(uri)] if name}
+    policies = aws.together(*(lambda n=name: permission.statements(aws, n, api_id) for name in sorted(names)))
+    seen.policies = dict(zip(sorted(names), policies, strict=True))
+    return seen
+
+
+def _function_in(uri: str) -> str | None:
+    """The function's name in an integration's URI, which names it by its ARN."""
+    _, found, rest = uri.partition(":function:")
+    return rest.split("/")[0].split(":")[0] if found else None

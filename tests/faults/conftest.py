@@ -1,0 +1,63 @@
+"""An AWS that can be broken, and the figures that are told at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from .bench import Bench
+from .proxy import Proxy, proxied
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes minutes runs only when it is asked for: `-m faults`, and `-m 'faults or nightly'` for all."""
+    asked = str(config.option.markexpr)
+    left_out = {name for name, word in (("whole", "faults"), ("nightly", "nightly")) if word not in asked}
+    dropped = []
+    for item in items:
+        if Path(__file__).parent not in item.path.parents:
+            continue
+        item.add_marker(pytest.mark.faults)
+        if "proxy" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.xdist_group("ministack"))
+        if any(item.get_closest_marker(name) for name in left_out):
+            dropped.append(item)
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if item not in dropped]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tells the figures, those of other processes too."""
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, text in report.user_properties:
+            if name == "figure":
+                terminalreporter.write_line(str(text))
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Tells a figure when all tests have run."""
+
+    def tell(text: str) -> None:
+        record_property("figure", text)
+
+    return tell
+
+
+@pytest.fixture(scope="session")
+def proxy(ministack: str) -> Iterator[Proxy]:
+    with proxied(ministack) as one:
+        yield one
+
+
+@pytest.fixture
+def bench(ministack: str, reset_ministack: Callable[[], None], proxy: Proxy, tmp_path: Path) -> Iterator[Bench]:
+    """An empty AWS in clear weather."""
+    made = Bench(ministack, proxy, tmp_path, reset_ministack)
+    made.reset()
+    yield made
+    made.reset()

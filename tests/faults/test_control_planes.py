@@ -1,0 +1,69 @@
+"""How much is asked of AWS, how fast, and how much of it at a time, counted at the proxy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from chatops.aws import RATES
+
+from .bench import Bench
+from .proxy import CLEAR, Fault, Kind, Weather
+
+BUDGETS = {"first up": 175, "second up": 65, "down": 195}
+"""Calls that the default stack may take at most."""
+
+
+@pytest.mark.whole
+def test_no_control_plane_is_asked_faster_than_it_takes(bench: Bench, figure: Callable[[str], None]) -> None:
+    bench.pace = None
+    limits = {"apigatewayv2": RATES["apigatewayv2"], "lambda": RATES["lambda"]}
+    for title, verb in (("first up", "up"), ("second up", "up"), ("down", "down")):
+        bench.weather(Weather(rates=limits))
+        finished = bench.run(verb, "--yes")
+        assert finished.code == 0, finished
+        counts = Counter(call.request.service for call in bench.proxy.trace)
+        refused = [call for call in bench.proxy.trace if call.status == 429]
+        for service, (rate, burst) in limits.items():
+            assert bench.proxy.busiest(service, 1.0) <= burst + rate + 1
+            assert bench.proxy.most_in_flight(service) <= burst
+        # Both count by clocks of their own: one that comes a moment early is refused, and made again.
+        assert len(refused) <= 3, [call.request.label for call in refused]
+        told = ", ".join(f"{service} {number}" for service, number in sorted(counts.items()))
+        figure(f"calls of {title}: {counts.total()} ({told}), {len(bench.proxy.writes)} of them writes")
+        assert counts.total() <= BUDGETS[title]
+        if title == "second up":
+            assert bench.proxy.writes == []
+
+
+@pytest.mark.whole
+def test_what_somebody_deletes_while_down_runs_is_no_error(bench: Bench) -> None:
+    file = bench.write("http_apis:\n")
+    bench.up(file)
+    bench.weather(CLEAR, Fault(Kind.DELAYED, number=1, seconds=3.0))
+    running = bench.start("down", "--yes", config=file)
+    while not bench.proxy.broken:
+        running.process.join(0.02)
+        assert running.process.exitcode is None
+    bench.client("lambda").delete_function(FunctionName="websocket-send")
+    bench.client("logs").delete_log_group(logGroupName="/aws/lambda/websocket-connect")
+    bench.client("dynamodb").delete_table(TableName="websocket-connections")
+    bench.client("apigatewayv2").delete_api(ApiId=bench.api_id())
+    ended = running.end()
+    assert ended.code == 0, ended
+    assert bench.names() == []
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(one, marks=pytest.mark.whole) for one in (Kind.ERROR, Kind.RESET, Kind.LOST_CALL)] + [Kind.THROTTLED],
+    ids=lambda one: one.name,
+)
+def test_a_call_that_fails_three_times_is_made_again(bench: Bench, kind: Kind) -> None:
+    file = bench.write("http_apis:\n")
+    bench.weather(CLEAR, Fault(kind, label="apigatewayv2.CreateRoute $connect", times=3))
+    bench.up(file)
+    assert len(bench.proxy.broken) == 3
+    assert bench.run("plan", "--check", config=file).code == 0

@@ -1,0 +1,160 @@
+"""The process is killed before and after the effect of every single write; the same command again ends right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chatops.aws import STACK_TAG
+
+from .bench import SMALL, STACK, Bench
+from .proxy import Kind
+
+BEFORE = """
+functions:
+  connect: {source: handlers/connect.py, allow: [dynamodb:PutItem]}
+  send: {source: handlers/send.py, allow: [dynamodb:Scan, execute-api:ManageConnections]}
+websocket:
+  routes: {$connect: connect, sendMessage: send, sayMessage: send}
+http_apis:
+  page: {routes: {GET /: connect, GET /moved: send}}
+  old: {routes: {GET /: send}}
+"""
+AFTER = """
+functions:
+  join: {source: handlers/connect.py, allow: [dynamodb:PutItem]}
+  send:
+    source: handlers/disconnect.py
+    allow: [dynamodb:DeleteItem, execute-api:ManageConnections]
+    memory: 256
+    timeout: 20
+    log_retention: 30
+    environment: {COLOUR: blue}
+websocket:
+  stage: prod
+  route_selection: $request.body.do
+  auth: iam
+  routes: {$connect: join, $default: send, sayMessage: join}
+http_apis:
+  page: {routes: {GET /home: join, GET /moved: join}}
+  new: {routes: {GET /: send}}
+"""
+"""Everything that a config may change: every property of every kind, and of each kind one more and one less."""
+
+QUICK = 23
+"""Without `-m faults` every so manieth point is tried."""
+
+ends = pytest.mark.parametrize("every", [QUICK, pytest.param(1, marks=pytest.mark.whole)], ids=["some", "all"])
+
+
+def by_hand(bench: Bench) -> None:
+    """What a person could have changed meanwhile: `up` takes it back, in calls of its own."""
+    dynamodb, iam, lambda_ = bench.client("dynamodb"), bench.client("iam"), bench.client("lambda")
+    off = {"Enabled": False, "AttributeName": "expiresAt"}
+    dynamodb.update_time_to_live(TableName="websocket-connections", TimeToLiveSpecification=off)
+    throughput = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
+    dynamodb.update_table(
+        TableName="websocket-connections", BillingMode="PROVISIONED", ProvisionedThroughput=throughput
+    )
+    role = "send-ap-northeast-2"
+    trust: dict[str, Any] = {"Version": "2012-10-17", "Statement": []}
+    iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+    iam.put_role_policy(RoleName=role, PolicyName="more", PolicyDocument=json.dumps(document))
+    arn = iam.create_policy(PolicyName="theirs", PolicyDocument=json.dumps(document))["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=role, PolicyArn=arn)
+    gateway = bench.client("apigatewayv2")
+    gateway.create_api(
+        Name="websocket-api",
+        ProtocolType="WEBSOCKET",
+        RouteSelectionExpression="$request.body.action",
+        Tags={STACK_TAG: STACK},
+    )
+    lambda_.add_permission(
+        FunctionName="send", StatementId="any", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com"
+    )
+
+
+def points(bench: Bench, every: int) -> list[tuple[Kind, str, int]]:
+    """Before and after each write that was made since the plan."""
+    found = [(kind, *call.point) for call in bench.proxy.writes for kind in (Kind.KILLED_BEFORE, Kind.KILLED_AFTER)]
+    assert len(found) > 30
+    return found[::every]
+
+
+def try_all(
+    bench: Bench,
+    every: int,
+    prepare: Callable[[], object],
+    arguments: tuple[str, ...],
+    config: str,
+    wrong: Callable[[], list[str]],
+) -> str:
+    """Kills the command at every point and runs it again; `wrong` says what is not as after a run to its end."""
+    prepare()
+    bench.proxy.plan()
+    bench.must(*arguments, config=config)
+    tried, lost, orphans = points(bench, every), [], 0
+    assert wrong() == [], "not even a run to its end ends right"
+    for kind, label, nth in tried:
+        bench.reset()
+        prepare()
+        assert bench.killed(kind, label, nth, *arguments, config=config), f"never came to {label} {nth}"
+        again = bench.run(*arguments, config=config)
+        problems = [f"exit {again.code}\n{again}"] if again.code else wrong()
+        orphans += len(problems)
+        if problems:
+            lost.append(f"{kind.value}: {label} ({nth}):\n" + "\n".join(problems))
+    assert not lost, f"{len(lost)} of {len(tried)} kill points\n" + "\n\n".join(lost)
+    return f"kill points of `{' '.join(arguments)}`: {len(tried)} tried, {len(tried)} survived, {orphans} orphans"
+
+
+def unlike(bench: Bench, expected: dict[str, Any], config: str) -> list[str]:
+    """What is there and should not be, what is not and should, and what `plan --check` says to it."""
+    there = bench.inventory()
+    wrong = [
+        f"{key}: {there.get(key)} instead of {expected.get(key)}"
+        for key in {*there, *expected}
+        if there.get(key) != expected.get(key)
+    ]
+    check = bench.run("plan", "--check", config=config)
+    return wrong + ([f"plan --check: {check}"] if check.code else [])
+
+
+@ends
+def test_up_from_nothing_survives_a_kill_at_every_write(
+    bench: Bench, every: int, figure: Callable[[str], None]
+) -> None:
+    config = bench.write(SMALL)
+    bench.up(config)
+    expected = bench.inventory()
+    bench.reset()
+    told = try_all(bench, every, lambda: None, ("up", "--yes"), config, lambda: unlike(bench, expected, config))
+    figure(f"{told}, from nothing")
+
+
+@ends
+def test_up_over_a_change_of_everything_survives_a_kill_at_every_write(
+    bench: Bench, every: int, figure: Callable[[str], None]
+) -> None:
+    before, after = bench.write(BEFORE, "before.yaml"), bench.write(AFTER, "after.yaml")
+    bench.up(after)
+    expected = bench.inventory()
+    bench.reset()
+
+    def prepare() -> None:
+        bench.up(before)
+        by_hand(bench)
+
+    told = try_all(bench, every, prepare, ("up", "--yes"), after, lambda: unlike(bench, expected, after))
+    figure(f"{told}, over a change of everything")
+
+
+@ends
+def test_down_survives_a_kill_at_every_write(bench: Bench, every: int, figure: Callable[[str], None]) -> None:
+    config = bench.write(SMALL)
+    told = try_all(bench, every, lambda: bench.up(config), ("down", "--yes"), config, bench.names)
+    figure(told)

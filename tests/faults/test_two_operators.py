@@ -1,0 +1,100 @@
+"""Two people at once: at the end there is one consistent stack, or none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .bench import SMALL, Bench
+from .proxy import CLEAR, Fault, Kind, Weather
+from .test_kill_points import unlike
+
+SLOW = Weather(latency=0.03)
+"""Slow enough for two to be under way at the same time."""
+
+
+@pytest.fixture
+def file(bench: Bench) -> str:
+    return bench.write(SMALL)
+
+
+def both(bench: Bench, file: str, *verbs: str) -> list[Any]:
+    """Two commands at the same time, in processes of their own."""
+    bench.weather(SLOW)
+    running = [bench.start(verb, "--yes", config=file) for verb in verbs]
+    ended = [one.end() for one in running]
+    bench.weather(CLEAR)
+    for one in ended:
+        assert one.code in (0, 1), one
+        assert "Traceback" not in one.err
+        assert one.code == 0 or one.last.get("failed") or one.last["event"] in ("error", "summary"), one
+    return ended
+
+
+@pytest.mark.parametrize(
+    "attempt", [1, pytest.param(2, marks=pytest.mark.whole), pytest.param(3, marks=pytest.mark.whole)]
+)
+def test_two_first_up_at_once_leave_exactly_one_stack(bench: Bench, file: str, attempt: int) -> None:
+    bench.up(file)
+    expected = bench.inventory()
+    bench.reset()
+    both(bench, file, "up", "up")
+    again = bench.up(file)
+    assert sorted(one["Name"] for one in bench.apis()) == ["page", "websocket-api"], again
+    assert unlike(bench, expected, file) == []
+
+
+@pytest.mark.whole
+def test_two_up_over_the_same_change_leave_what_one_leaves(bench: Bench, file: str) -> None:
+    changed = bench.write(
+        SMALL.replace("send: {", "send: {memory: 512, timeout: 20, ").replace("sendMessage", "say"), "b"
+    )
+    bench.up(changed)
+    expected = bench.inventory()
+    bench.reset()
+    bench.up(file)
+    both(bench, changed, "up", "up")
+    bench.up(changed)
+    assert unlike(bench, expected, changed) == []
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("first", ["up", "down"])
+def test_up_against_down_ends_with_all_or_nothing_after_either_is_run_again(
+    bench: Bench, file: str, first: str
+) -> None:
+    bench.up(file)
+    expected = bench.inventory()
+    both(bench, file, *(("up", "down") if first == "up" else ("down", "up")))
+    if first == "up":
+        bench.up(file)
+        assert unlike(bench, expected, file) == []
+    bench.down(file)
+    assert bench.names() == []
+
+
+@pytest.mark.whole
+def test_down_against_a_first_up_ends_with_nothing_after_down_is_run_again(bench: Bench, file: str) -> None:
+    both(bench, file, "up", "down")
+    bench.down(file)
+    assert bench.names() == []
+
+
+def test_two_down_at_once_both_end_well_and_leave_nothing(bench: Bench, file: str) -> None:
+    bench.up(file)
+    assert [one.code for one in both(bench, file, "down", "down")] == [0, 0]
+    assert bench.names() == []
+
+
+@pytest.mark.whole
+def test_two_lost_create_replies_in_a_row_leave_one_api(bench: Bench, file: str) -> None:
+    bench.up(file)
+    expected = bench.inventory()
+    bench.reset()
+    bench.weather(CLEAR, Fault(Kind.LOST_REPLY, label="apigatewayv2.CreateApi websocket-api", times=2))
+    bench.run("up", "--yes", config=file)
+    assert len(bench.proxy.broken) == 2
+    bench.weather(CLEAR)
+    bench.up(file)
+    assert unlike(bench, expected, file) == []

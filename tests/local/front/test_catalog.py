@@ -1,0 +1,141 @@
+"""What is live, and where it is found."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from .chats import STAGE, Chat, Route, Shape, add_route, client, deploy
+from .processes import front
+from .targets import ChatopsTarget
+
+pytestmark = pytest.mark.e2e
+
+FEW = Shape((Route("$connect"), Route("$default")))
+
+
+def route_of(chat: Chat, action: str) -> str:
+    with chat.join() as joined:
+        joined.say(action=action)
+        return str(chat.sink.event("MESSAGE", joined.id)["requestContext"]["routeKey"])
+
+
+def redeploy(aws: str, chat: Chat) -> None:
+    gateway = client("apigatewayv2", aws)
+    deployment = gateway.create_deployment(ApiId=chat.api_id)["DeploymentId"]
+    gateway.update_stage(ApiId=chat.api_id, StageName=STAGE, DeploymentId=deployment)
+
+
+def eventually(happens: Callable[[], bool], limit: float = 5.0) -> bool:
+    deadline = time.monotonic() + limit
+    while not happens():
+        if time.monotonic() > deadline:
+            return False
+    return True
+
+
+def test_a_route_is_live_for_clients_that_are_connected_once_it_is_deployed(target: ChatopsTarget) -> None:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-set-up-websocket-deployment.html"""
+    chat = target.chat(FEW)
+    with chat.join() as joined:
+        add_route(target.aws, chat.api_id, chat.function, Route("new", two_way=True))
+        redeploy(target.aws, chat)
+        time.sleep(0.06)
+        joined.say(action="new", body="here")
+        assert joined.hears() == "here"
+
+
+def test_a_route_that_is_taken_away_is_gone_for_them_within_a_second(target: ChatopsTarget) -> None:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-set-up-websocket-deployment.html"""
+    chat = target.chat(Shape((Route("$connect"), Route("ask", two_way=True)), "$request.body.taken"))
+    gateway = client("apigatewayv2", target.aws)
+    with chat.join() as joined:
+        joined.say(taken="ask", body="here")
+        assert joined.hears() == "here"
+        routes = {route["RouteKey"]: route["RouteId"] for route in gateway.get_routes(ApiId=chat.api_id)["Items"]}
+        gateway.delete_route(ApiId=chat.api_id, RouteId=routes["ask"])
+        redeploy(target.aws, chat)
+
+        def is_forbidden() -> bool:
+            joined.say(taken="ask", body="here")
+            return "Forbidden" in joined.hears()
+
+        assert eventually(is_forbidden, 1.0)
+
+
+def test_a_route_that_is_not_deployed_stays_so_when_the_front_starts_again(
+    target: ChatopsTarget, tmp_path: Path
+) -> None:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-set-up-websocket-deployment.html"""
+    options = ("--state-dir", str(tmp_path / "state"))
+    with front(target.aws, tmp_path, *options) as url:
+        chat = deploy(target.aws, FEW, target.sink, url + "/{api}")
+        assert route_of(chat, "later") == "$default"
+        add_route(target.aws, chat.api_id, chat.function, Route("later"))
+    with front(target.aws, tmp_path, *options) as url:
+        again = replace(chat, url=f"ws{url.removeprefix('http')}/{chat.api_id}/{STAGE}")
+        assert route_of(again, "later") == "$default"
+        redeploy(target.aws, chat)
+        assert eventually(lambda: route_of(again, "later") == "later")
+
+
+def test_the_snapshots_of_an_api_go_with_it(target: ChatopsTarget, tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    with front(target.aws, tmp_path, "--state-dir", str(folder)) as url:
+        chat = deploy(target.aws, FEW, target.sink, url + "/{api}")
+        assert eventually(lambda: bool(list(folder.glob(f"{chat.api_id}.*"))))
+        client("apigatewayv2", target.aws).delete_api(ApiId=chat.api_id)
+        assert eventually(lambda: not list(folder.glob(f"{chat.api_id}.*")))
+
+
+def test_a_stage_with_auto_deploy_serves_the_routes_as_they_are(target: ChatopsTarget) -> None:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-set-up-websocket-deployment.html"""
+    chat = deploy(target.aws, FEW, target.sink, target.url + "/{api}")
+    client("apigatewayv2", target.aws).update_stage(ApiId=chat.api_id, StageName=STAGE, AutoDeploy=True)
+    add_route(target.aws, chat.api_id, chat.function, Route("new"))
+    assert route_of(chat, "new") == "new"
+
+
+def test_a_stage_to_which_nothing_is_deployed_is_refused(target: ChatopsTarget) -> None:
+    gateway = client("apigatewayv2", target.aws)
+    api = gateway.create_api(Name="empty", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action")
+    gateway.create_stage(ApiId=api["ApiId"], StageName="bare")
+    empty = Chat(f"ws{target.url.removeprefix('http')}/{api['ApiId']}/bare", "", target.sink)
+    with pytest.raises(InvalidStatus) as refused, empty.open():
+        pass
+    assert refused.value.response.status_code == 403
+
+
+def test_a_stage_is_found_by_its_name_alone_unless_there_are_several(target: ChatopsTarget, chat: Chat) -> None:
+    gateway = client("apigatewayv2", target.aws)
+    deployment = gateway.create_deployment(ApiId=chat.api_id)["DeploymentId"]
+    gateway.create_stage(ApiId=chat.api_id, StageName="only-here", DeploymentId=deployment)
+    address = "ws" + target.url.removeprefix("http")
+    open_stage = replace(chat, url=f"{address}/only-here")
+    with pytest.raises(InvalidStatus) as status, open_stage.open():
+        pass
+    # Its function may be invoked for the stage `demo` only: it was found.
+    assert status.value.response.status_code == 500
+    target.chat(FEW)
+    with pytest.raises(InvalidStatus) as refused, replace(chat, url=f"{address}/{STAGE}").open():
+        pass
+    assert refused.value.response.status_code == 400
+    assert f"/{chat.api_id}/{STAGE}" in json.loads(refused.value.response.body)["message"]
+
+
+def test_a_backend_may_leave_the_api_out_too(target: ChatopsTarget, tmp_path: Path) -> None:
+    shape = Shape((Route("$connect"), Route("$default")), "$request.body.left_out")
+    chat = target.chat(shape)
+    gateway = client("apigatewayv2", target.aws)
+    deployment = gateway.get_stage(ApiId=chat.api_id, StageName=STAGE)["DeploymentId"]
+    gateway.create_stage(ApiId=chat.api_id, StageName="alone", DeploymentId=deployment)
+    with chat.join():
+        management = client("apigatewaymanagementapi", f"{target.url}/alone")
+        with pytest.raises(management.exceptions.GoneException):
+            management.get_connection(ConnectionId="nobody=")

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from chatops.local.front.__main__ import options
+from chatops.local.front.catalog import integration
+from chatops.local.front.quotas import FRAME, MESSAGE, Quotas
+
+NEEDED = ["--port", "4567", "--aws", "http://127.0.0.1:4566", "--region", "ap-northeast-2"]
+
+
+def test_the_quotas_are_those_of_aws() -> None:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html"""
+    assert (FRAME, MESSAGE, Quotas().idle, Quotas().life) == (32_768, 131_072, 600, 7200)
+    assert Quotas().scaled(0.01) == Quotas(6, 72)
+
+
+@pytest.mark.parametrize(("milliseconds", "seconds"), [(500, 0.5), (29_000, 29), (30_000, 29)])
+def test_an_integration_has_29_seconds_at_most(milliseconds: int, seconds: float) -> None:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html"""
+    found = integration({"IntegrationType": "AWS_PROXY", "TimeoutInMillis": milliseconds})
+    assert found
+    assert found.timeout == seconds
+
+
+def test_the_command_line_is_understood() -> None:
+    given = options([*NEEDED, "--time-scale", "0.01", "--drop-disconnects"])
+    assert (given.port, given.endpoint_url, given.region) == (4567, "http://127.0.0.1:4566", "ap-northeast-2")
+    assert (given.time_scale, given.drop_disconnects, given.folder) == (0.01, True, None)
+
+
+@pytest.mark.parametrize("scale", ["0", "-1", "fast"])
+def test_a_time_scale_that_is_none_is_refused(scale: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        options([*NEEDED, "--time-scale", scale])
+    assert "--time-scale" in capsys.readouterr().err

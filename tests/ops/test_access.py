@@ -1,0 +1,85 @@
+"""Signed URLs, for the real AWS: what they hold, and for how long they are good."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from botocore.credentials import ReadOnlyCredentials
+
+from chatops.config import Config, load, shipped
+from chatops.errors import UsageError
+from chatops.ops.access import invite, signed_websocket_url
+
+CHAT = "wss://abc.execute-api.ap-northeast-2.amazonaws.com/demo"
+PAGE = "https://def.execute-api.ap-northeast-2.amazonaws.com"
+LASTING = ReadOnlyCredentials("AKIATEST", "secret", None, None)
+TEMPORARY = ReadOnlyCredentials("ASIATEST", "secret", "to/ken+of=it", None)
+
+
+def config(auth: str) -> Config:
+    default = load(shipped("config.yaml"))
+    return replace(default, websocket=replace(default.websocket, auth=auth))
+
+
+def stack(
+    auth: str = "iam", credentials: Any = LASTING, ends: datetime | None = None, pages: tuple[str, ...] = ("page",)
+) -> Any:
+    """What signing asks of a stack."""
+    aws = SimpleNamespace(region="ap-northeast-2", credentials=credentials, credentials_end=ends)
+    return SimpleNamespace(config=config(auth), aws=aws, pages=iter(pages), url=lambda name: PAGE if name else CHAT)
+
+
+def query(url: str) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(url).query)
+
+
+def test_a_closed_chats_address_is_signed_for_its_host_path_and_time() -> None:
+    url = signed_websocket_url(stack(), seconds=300)
+    assert url.startswith(f"{CHAT}?") and "secret" not in url
+    signed = query(url)
+    assert signed["X-Amz-Credential"][0].endswith("/ap-northeast-2/execute-api/aws4_request")
+    assert (signed["X-Amz-Expires"], signed["X-Amz-SignedHeaders"]) == (["300"], ["host"])
+
+
+def test_an_open_chats_address_is_its_own() -> None:
+    assert signed_websocket_url(stack("none")) == CHAT
+    assert signed_websocket_url(stack("none"), "ws://127.0.0.1:4510/abc/demo") == "ws://127.0.0.1:4510/abc/demo"
+
+
+def test_a_port_is_part_of_the_host_that_is_signed() -> None:
+    one, other = (signed_websocket_url(stack(), f"ws://127.0.0.1:{port}/abc/demo") for port in (4510, 4511))
+    assert query(one)["X-Amz-Signature"] != query(other)["X-Amz-Signature"]
+
+
+def test_the_session_token_of_temporary_credentials_is_in_the_query() -> None:
+    made = invite(stack(credentials=TEMPORARY), 60)
+    assert query(made.url)["X-Amz-Security-Token"] == ["to/ken+of=it"]
+    assert made.is_temporary and not invite(stack(), 60).is_temporary
+
+
+def test_an_invite_ends_with_the_credentials_where_those_end_sooner() -> None:
+    soon = datetime.now(timezone.utc) + timedelta(minutes=5)
+    assert invite(stack(credentials=TEMPORARY, ends=soon), 3600).expires_at == soon
+    assert invite(stack(credentials=TEMPORARY, ends=soon), 60).expires_at < soon
+
+
+def test_the_pages_link_has_the_signed_query_as_its_fragment() -> None:
+    made = invite(stack(), 60)
+    assert made.page == f"{PAGE}/#{urlsplit(made.url).query}"
+    assert invite(stack(pages=()), 60).page is None
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 7 * 24 * 3600 + 1])
+def test_a_life_that_aws_does_not_take_is_refused(seconds: int) -> None:
+    with pytest.raises(UsageError):
+        invite(stack(), seconds)
+
+
+def test_an_open_chat_needs_no_invite() -> None:
+    with pytest.raises(UsageError, match="nobody needs an invite"):
+        invite(stack("none"), 60)

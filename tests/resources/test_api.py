@@ -1,0 +1,179 @@
+"""The API by itself. Names are not unique: telling ours from others' is most of the work."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chatops.aws import STACK_TAG
+from chatops.deploy.plan import Action
+from chatops.deploy.resource import Blocked, Change, Live, Resource
+
+from .stand import STACK, Scripted, ScriptedAws, client_error, http, plan, websocket
+
+SELECTION = "$request.body.action"
+NOON = datetime(2025, 1, 31, 12, tzinfo=timezone.utc)
+THROTTLED = client_error("TooManyRequestsException", status=429)
+GONE = client_error("NotFoundException", status=404)
+
+
+def nothing(_: Resource) -> Live | None:
+    return None
+
+
+def api(
+    api_id: str, age: int = 0, stack: str | None = STACK, name: str = "chat", protocol: str = "WEBSOCKET"
+) -> dict[str, Any]:
+    """An API as AWS lists it; `age` in minutes."""
+    return {
+        "ApiId": api_id,
+        "Name": name,
+        "ProtocolType": protocol,
+        "RouteSelectionExpression": SELECTION,
+        "CreatedDate": NOON - timedelta(minutes=age),
+        "Tags": {"team": "chat", **({STACK_TAG: stack} if stack else {})},
+    }
+
+
+def gateway(*apis: dict[str, Any], **answers: Any) -> ScriptedAws:
+    """An API Gateway with these APIs."""
+    return ScriptedAws(apigatewayv2=Scripted(get_apis={"Items": list(apis)}, **answers))
+
+
+def seen(aws: ScriptedAws) -> Live:
+    found = websocket().observe(aws, nothing)
+    assert found
+    return found
+
+
+def deleted(aws: ScriptedAws) -> list[str]:
+    return [given["ApiId"] for given in aws.scripts["apigatewayv2"].given("delete_api")]
+
+
+def test_an_api_is_found_by_its_name_and_protocol() -> None:
+    aws = gateway(api("a", name="other"), api("b", protocol="HTTP"), api("c"))
+    assert seen(aws).outputs["api_id"] == "c"
+    assert http("chat").observe(aws, nothing) == Live(
+        {"route_selection": SELECTION, "duplicates": []},
+        {
+            "api_id": "b",
+            "http_url": "https://b.execute-api.ap-northeast-2.amazonaws.com",
+            "origin": "https://b.execute-api.ap-northeast-2.amazonaws.com",
+        },
+        STACK,
+    )
+    assert websocket("nothing of that name").observe(aws, nothing) is None
+
+
+def test_a_websocket_api_has_the_two_addresses_of_its_stage() -> None:
+    assert seen(gateway(api("abc"))).outputs == {
+        "api_id": "abc",
+        "websocket_url": "wss://abc.execute-api.ap-northeast-2.amazonaws.com/demo",
+        "connections_url": "https://abc.execute-api.ap-northeast-2.amazonaws.com/demo",
+    }
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_of_several_of_ours_the_oldest_is_ours_and_the_others_are_a_difference(order: tuple[int, ...]) -> None:
+    apis = [api("young", 1), api("oldest", 3), api("old", 2)]
+    found = seen(gateway(*(apis[at] for at in order)))
+    assert found.outputs["api_id"] == "oldest"
+    assert found.properties["duplicates"] == ["old", "young"]
+
+
+def test_of_two_made_in_the_same_second_every_run_chooses_the_same() -> None:
+    for apis in ([api("a"), api("b")], [api("b"), api("a")]):
+        assert seen(gateway(*apis)).outputs["api_id"] == "a"
+
+
+def test_an_api_of_ours_is_not_confused_with_older_ones_of_others() -> None:
+    found = seen(gateway(api("theirs", 9, stack=None), api("ours", 1), api("another's", 5, stack="other")))
+    assert (found.outputs["api_id"], found.owner) == ("ours", STACK)
+    assert found.properties["duplicates"] == []
+
+
+def test_the_duplicates_are_deleted_and_nothing_else() -> None:
+    aws = gateway(api("young", 1), api("oldest", 3), api("old", 2), api("theirs", 9, stack=None), delete_api={})
+    websocket().update(aws, [Change("duplicates", ["old", "young"], [])], {"route_selection": SELECTION}, nothing)
+    assert deleted(aws) == ["old", "young"]
+
+
+def test_deleting_deletes_all_of_ours_and_nothing_else() -> None:
+    aws = gateway(api("a", 1), api("b", 3), api("theirs", 9, stack=None), api("c", protocol="HTTP"), delete_api={})
+    websocket().delete(aws, nothing)
+    assert sorted(deleted(aws)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("stack", [None, "other"])
+def test_one_that_is_not_ours_is_never_deleted(stack: str | None) -> None:
+    aws = gateway(api("theirs", stack=stack))
+    websocket().delete(aws, nothing)
+    assert deleted(aws) == []
+
+
+def test_one_that_nobody_owns_can_be_adopted() -> None:
+    aws = gateway(api("theirs", stack=None))
+    assert plan(aws, websocket()).steps[0].action is Action.BLOCKED
+    assert plan(aws, websocket(), adopt=True).steps[0].action is Action.ADOPT
+
+
+def test_adopting_tags_that_very_api() -> None:
+    aws = gateway(api("theirs", stack=None), tag_resource={})
+    websocket().tag(aws, nothing)
+    (sent,) = aws.scripts["apigatewayv2"].given("tag_resource")
+    arn = "arn:aws:apigateway:ap-northeast-2::/apis/theirs"
+    assert sent == {"ResourceArn": arn, "Tags": {STACK_TAG: STACK}}
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_two_that_nobody_owns_are_blocked_with_their_ids(adopt: bool) -> None:
+    aws = gateway(api("one", stack=None), api("two", stack=None))
+    with pytest.raises(Blocked, match="one, two"):
+        websocket().observe(aws, nothing)
+    (step,) = plan(aws, websocket(), adopt=adopt).steps
+    assert step.action is Action.BLOCKED
+    assert step.hint and f"{STACK_TAG}={STACK}" in step.hint
+
+
+def test_another_stacks_is_blocked() -> None:
+    (step,) = plan(gateway(api("a", stack="other")), websocket(), adopt=True).steps
+    assert step.action is Action.BLOCKED
+    assert step.reason and "'other'" in step.reason
+
+
+def test_tags_of_others_are_no_difference() -> None:
+    assert plan(gateway(api("a")), websocket()).in_sync
+
+
+def test_a_new_api_carries_the_tag_from_the_start() -> None:
+    aws = gateway(create_api={})
+    websocket().create(aws, {"route_selection": SELECTION}, nothing)
+    (sent,) = aws.scripts["apigatewayv2"].given("create_api")
+    assert sent == {
+        "Name": "chat",
+        "ProtocolType": "WEBSOCKET",
+        "RouteSelectionExpression": SELECTION,
+        "Tags": {STACK_TAG: STACK},
+    }
+
+
+def test_a_deletion_that_is_throttled_is_tried_again_for_minutes() -> None:
+    aws = gateway(api("a"), delete_api=[*[THROTTLED] * 12, {}])
+    websocket().delete(aws, nothing)
+    assert deleted(aws) == ["a"] * 13
+
+
+def test_a_deletion_that_is_throttled_for_ever_is_told_after_a_limit() -> None:
+    aws = gateway(api("a"), delete_api=THROTTLED)
+    with aws.time_flies(), pytest.raises(ClientError, match="TooManyRequests"):
+        websocket().delete(aws, nothing)
+    assert 120 <= aws.waited <= 400
+
+
+def test_one_that_somebody_deleted_meanwhile_is_fine() -> None:
+    aws = gateway(api("a"), delete_api=GONE)
+    websocket().delete(aws, nothing)
+    assert deleted(aws) == ["a"]

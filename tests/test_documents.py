@@ -1,0 +1,200 @@
+"""The shape of what `--json` prints, which is a promise."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from chatops import documents
+from chatops.deploy import events
+from chatops.deploy.apply import Outcome
+from chatops.deploy.plan import Action, Plan, Step
+from chatops.deploy.resource import Change
+from chatops.errors import ConfigError, UsageError
+from chatops.ops.connections import Connection
+from chatops.ops.roster import Roster
+from chatops.ops.smoke import Check, Report
+from chatops.resources.log_group import LogGroup
+
+WHERE = {"stack": "chat", "account": "123456789012", "region": "ap-northeast-2"}
+NAME = "log_group./aws/lambda/send"
+NOW = datetime(2025, 1, 31, 12, 0, 0, tzinfo=timezone.utc)
+
+
+def step(action: Action, *changes: Change, reason: str | None = None, hint: str | None = None) -> Step:
+    return Step(LogGroup("chat", "send", 14), action, changes, reason, hint)
+
+
+def test_an_error_has_what_why_and_hint() -> None:
+    assert documents.error_document(UsageError("What", "why", "hint")) == {
+        "event": "error",
+        "what": "What",
+        "why": "why",
+        "hint": "hint",
+    }
+
+
+def test_all_problems_of_a_config_are_in_its_error() -> None:
+    document = documents.error_document(ConfigError("c.yaml", ["c.yaml:1: a", "c.yaml:2: b"]))
+    assert document["why"].splitlines() == ["c.yaml:1: a", "c.yaml:2: b"]
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (events.Started(NAME, Action.CREATE), {"event": "started", "action": "create"}),
+        (
+            events.Progressed(NAME, Action.CREATE, "waiting"),
+            {"event": "progress", "action": "create", "text": "waiting"},
+        ),
+        (
+            events.Finished(NAME, Action.CREATE, 1.2345, ("a",)),
+            {"event": "finished", "action": "create", "seconds": 1.23},
+        ),
+        (
+            events.Finished(NAME, Action.UPDATE, 0.5, ("a", "b")),
+            {"event": "finished", "action": "update", "seconds": 0.5, "paths": ["a", "b"]},
+        ),
+        (
+            events.Finished(NAME, Action.KEEP, 0.0, (), "it does not exist"),
+            {"event": "finished", "action": "keep", "seconds": 0.0, "reason": "it does not exist"},
+        ),
+        (
+            events.Failed(NAME, Action.DELETE, UsageError("What", "why", "hint")),
+            {"event": "failed", "action": "delete", "what": "What", "why": "why", "hint": "hint"},
+        ),
+        (events.Skipped(NAME, Action.ADOPT), {"event": "skipped", "action": "adopt"}),
+    ],
+)
+def test_every_event_says_what_happened_to_which_resource(event: events.Event, expected: dict[str, object]) -> None:
+    assert documents.event_document(event) == {"resource": NAME, **expected}
+
+
+def test_the_summary_lists_every_resource_under_what_became_of_it() -> None:
+    outcome = Outcome(
+        done={
+            "table.b": Action.CREATE,
+            "table.a": Action.CREATE,
+            "role.u": Action.UPDATE,
+            "role.d": Action.DELETE,
+            "role.k": Action.KEEP,
+            "role.o": Action.ADOPT,
+        },
+        failed={"function.f": ValueError()},
+        skipped=["stage.z", "stage.s"],
+        seconds=1.239,
+    )
+    outputs = {"websocket_url": "wss://x/demo", "http_urls": {"page": "https://y"}}
+    assert documents.summary_document(WHERE, outcome, outputs) == {
+        "event": "summary",
+        **WHERE,
+        "created": ["table.a", "table.b"],
+        "updated": ["role.u"],
+        "adopted": ["role.o"],
+        "deleted": ["role.d"],
+        "unchanged": ["role.k"],
+        "failed": ["function.f"],
+        "skipped": ["stage.s", "stage.z"],
+        "seconds": 1.24,
+        "outputs": outputs,
+    }
+
+
+def test_a_plan_lists_every_step_with_its_changes() -> None:
+    plan = Plan((step(Action.UPDATE, Change("retention", None, 14)), step(Action.BLOCKED, reason="why", hint="what")))
+    assert documents.plan_document(WHERE, plan) == {
+        **WHERE,
+        "in_sync": False,
+        "steps": [
+            {
+                "resource": NAME,
+                "action": "update",
+                "changes": [{"path": "retention", "before": None, "after": 14}],
+            },
+            {"resource": NAME, "action": "blocked", "changes": [], "reason": "why", "hint": "what"},
+        ],
+    }
+    assert documents.plan_document(WHERE, Plan((step(Action.KEEP),)))["in_sync"] is True
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_every_action_is_a_state_of_a_resource(action: Action) -> None:
+    assert documents.resource_state(step(action))
+
+
+def test_what_differs_only_in_its_stages_is_not_live() -> None:
+    live = Change("stages.demo.deployment", "a", "b")
+    assert documents.resource_state(step(Action.UPDATE, live)) == "not live"
+    assert documents.resource_state(step(Action.UPDATE, live, Change("routes.x", None, {}))) == "drifted"
+    assert documents.resource_state(step(Action.KEEP)) == "ok"
+    assert documents.resource_state(step(Action.CREATE, live)) == "missing"
+
+
+def test_the_status_has_resources_addresses_and_connections() -> None:
+    listed = (
+        Connection("live=", True, NOW, NOW, "192.0.2.1", "wscat"),
+        Connection("stale=", False),
+        Connection("unknown="),
+    )
+    outputs = {"websocket_url": "wss://x/demo", "http_urls": {}}
+    document = documents.status_document(WHERE, Plan((step(Action.KEEP),)), outputs, Roster(listed, 7))
+    assert {key: document[key] for key in ("stack", "account", "region", "websocket_url", "live", "stale")} == {
+        **WHERE,
+        "websocket_url": "wss://x/demo",
+        "live": 1,
+        "stale": 1,
+    }
+    assert document["resources"] == [{"name": NAME, "state": "ok"}]
+    assert [one["connection_id"] for one in document["connections"]] == ["live=", "stale=", "unknown="]
+    assert json.loads(json.dumps(document)) == document
+
+
+def test_a_connection_has_its_times_in_utc_and_its_ages_in_whole_seconds() -> None:
+    seoul = timezone(timedelta(hours=9))
+    one = Connection(
+        "a=", True, datetime(2025, 1, 31, 20, 58, 30, 125000, seoul), NOW - timedelta(seconds=5.9), "::1", "x"
+    )
+    document = documents.connection_document(one, NOW)
+    assert document | {"seconds_left": None} == {
+        "connection_id": "a=",
+        "state": "live",
+        "connected_at": "2025-01-31T11:58:30.125Z",
+        "last_active_at": "2025-01-31T11:59:54.100Z",
+        "source_ip": "::1",
+        "user_agent": "x",
+        "idle_seconds": 5,
+        "age_seconds": 89,
+        "seconds_left": None,
+    }
+
+
+def test_a_row_that_nobody_asked_about_has_its_id_and_nothing_made_up() -> None:
+    document = documents.connection_document(Connection("a="), NOW)
+    assert document.pop("connection_id") == "a="
+    assert document.pop("state") == "unknown"
+    assert set(document.values()) == {None}
+    assert {"connected_at", "last_active_at", "source_ip", "user_agent", "idle_seconds", "age_seconds"} <= set(document)
+
+
+@pytest.mark.parametrize(("is_live", "state"), [(True, "live"), (False, "stale")])
+def test_a_connection_is_live_or_stale(is_live: bool, state: str) -> None:
+    assert documents.connection_document(Connection("a=", is_live), NOW)["state"] == state
+
+
+def test_a_clock_that_runs_behind_makes_no_negative_age() -> None:
+    document = documents.connection_document(Connection("a=", True, NOW + timedelta(seconds=9)), NOW)
+    assert document["age_seconds"] == 0
+
+
+def test_a_smoke_test_has_every_check_and_the_percentiles() -> None:
+    document = documents.smoke_document(
+        Report([Check("connect", True, 12.3, ""), Check("broadcast", False, 5.0, "lost")])
+    )
+    assert document["ok"] is False
+    assert document["checks"] == [
+        {"name": "connect", "ok": True, "milliseconds": 12.3, "detail": ""},
+        {"name": "broadcast", "ok": False, "milliseconds": 5.0, "detail": "lost"},
+    ]
+    assert {"p50_ms", "p95_ms"} <= set(document)

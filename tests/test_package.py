@@ -1,0 +1,141 @@
+"""The zip that Lambda runs: the same bytes everywhere, with what the handler imports and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from chatops.config import load, shipped
+from chatops.package import Package, package
+
+
+def write(folder: Path, **files: str) -> Path:
+    """Python files by module name; gives the first one's path."""
+    for name, text in files.items():
+        (folder / f"{name}.py").write_text(text)
+    return folder / f"{next(iter(files))}.py"
+
+
+def names(packed: Package) -> list[str]:
+    return zipfile.ZipFile(io.BytesIO(packed.data)).namelist()
+
+
+def test_the_same_files_give_the_same_bytes_whenever_and_wherever_they_are_packed(tmp_path: Path) -> None:
+    data = []
+    for folder, when, mode in (("one", 1_000_000_000, 0o600), ("two", 1_700_000_000, 0o755)):
+        (tmp_path / folder).mkdir()
+        source = write(tmp_path / folder, handler="import more\n", more="x = 1\n")
+        for file in source.parent.iterdir():
+            os.utime(file, (when, when))
+            file.chmod(mode)
+        data.append(package(source).data)
+    assert data[0] == data[1]
+
+
+def test_other_content_gives_another_hash(tmp_path: Path) -> None:
+    one = package(write(tmp_path, handler="x = 1\n")).sha256
+    assert package(write(tmp_path, handler="x = 2\n")).sha256 != one
+
+
+def test_the_hash_is_lambdas_own(tmp_path: Path) -> None:
+    packed = package(write(tmp_path, handler="x = 1\n"))
+    assert packed.sha256 == base64.b64encode(hashlib.sha256(packed.data).digest()).decode()
+    assert packed.read() == packed.data
+
+
+def test_a_handler_without_neighbours_is_alone_in_its_zip(tmp_path: Path) -> None:
+    source = write(tmp_path, handler="import json\nimport boto3\n", other="x = 1\n")
+    assert names(package(source)) == ["handler.py"]
+
+
+def test_the_neighbours_that_a_handler_imports_are_packed_and_those_that_they_import(tmp_path: Path) -> None:
+    source = write(
+        tmp_path,
+        handler="import near\nfrom next_door import x\n",
+        near="import far.deep as f\n",
+        far="y = 1\n",
+        next_door="def x():\n    import late\n",
+        late="",
+        unused="",
+    )
+    assert names(package(source)) == ["far.py", "handler.py", "late.py", "near.py", "next_door.py"]
+
+
+def test_modules_that_import_each_other_are_packed_once(tmp_path: Path) -> None:
+    source = write(tmp_path, handler="import other\n", other="import handler\nimport other\n")
+    assert names(package(source)) == ["handler.py", "other.py"]
+
+
+def test_a_relative_import_packs_nothing(tmp_path: Path) -> None:
+    source = write(tmp_path, handler="from . import near\nfrom .near import x\n", near="")
+    assert names(package(source)) == ["handler.py"]
+
+
+@pytest.mark.parametrize("module", ["json", "queue", "token", "logging"])
+def test_a_neighbour_with_the_name_of_a_standard_module_never_takes_its_place(tmp_path: Path, module: str) -> None:
+    source = write(tmp_path, handler=f"import {module}\n")
+    write(tmp_path, **{module: "# another function's handler\n"})
+    assert names(package(source)) == ["handler.py"]
+
+
+def test_a_handler_may_itself_have_the_name_of_a_standard_module(tmp_path: Path) -> None:
+    assert names(package(write(tmp_path, queue="import near\n", near=""))) == ["near.py", "queue.py"]
+
+
+def test_included_files_lie_at_the_root_of_the_zip(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "page.html").write_bytes(b"\x00\xff<p>")
+    packed = package(write(tmp_path, handler=""), [tmp_path / "sub" / "page.html"])
+    archive = zipfile.ZipFile(io.BytesIO(packed.data))
+    assert archive.namelist() == ["handler.py", "page.html"]
+    assert archive.read("page.html") == b"\x00\xff<p>"
+
+
+def test_everybody_may_read_what_is_packed_and_nothing_is_compressed(tmp_path: Path) -> None:
+    (info,) = zipfile.ZipFile(io.BytesIO(package(write(tmp_path, handler="x = 1\n")).data)).infolist()
+    assert info.external_attr >> 16 == 0o100644
+    assert (info.date_time, info.compress_type) == ((1980, 1, 1, 0, 0, 0), zipfile.ZIP_STORED)
+
+
+@pytest.mark.parametrize("text", ["def f(:\n", "x = 'open\n", "\tx = 1\n  y = 2\n"])
+def test_a_source_that_is_not_python_is_a_syntax_error_with_its_file_and_line(tmp_path: Path, text: str) -> None:
+    source = write(tmp_path, handler=text)
+    with pytest.raises(SyntaxError) as raised:
+        package(source)
+    assert raised.value.filename == str(source)
+    assert raised.value.lineno
+
+
+def test_a_neighbour_that_is_not_python_is_told_by_its_own_name(tmp_path: Path) -> None:
+    source = write(tmp_path, handler="import near\n", near="def f(:\n")
+    with pytest.raises(SyntaxError) as raised:
+        package(source)
+    assert raised.value.filename == str(tmp_path / "near.py")
+
+
+@pytest.mark.parametrize("data", [b"x = 1\0\n", b"\xff\xfe", b"# coding: nothing\n", b"x" + b"(" * 500])
+def test_bytes_that_are_not_python_are_a_syntax_error(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "handler.py").write_bytes(data)
+    with pytest.raises(SyntaxError):
+        package(tmp_path / "handler.py")
+
+
+def test_a_source_that_is_missing_is_an_os_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"handler\.py"):
+        package(tmp_path / "handler.py")
+
+
+def test_the_shipped_handlers_are_packed_with_all_that_they_need() -> None:
+    folder = shipped("handlers")
+    for function in load(shipped("config.yaml")).functions.values():
+        packed = package(function.source, function.include)
+        assert function.source.name in names(packed)
+        assert {path.name for path in function.include} <= set(names(packed))
+        assert all((folder / name).is_file() for name in names(packed))
+        assert len(packed.data) < 3_000_000

@@ -1,0 +1,202 @@
+"""One run's way from options to account, region and stack, and what stops it before any change."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ProfileNotFound
+
+from chatops.errors import WRONG_USAGE, UsageError, explain
+from chatops.session import Options, Session
+
+SEOUL, TOKYO, IRELAND, OHIO = "ap-northeast-2", "ap-northeast-1", "eu-west-1", "us-east-2"
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, and an AWS config file with one profile."""
+    monkeypatch.chdir(tmp_path)
+    aws_config = tmp_path / "aws-config"
+    aws_config.write_text(f"[profile work]\nregion = {OHIO}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(aws_config))
+    return tmp_path
+
+
+def session(config: str = "", **options: str | bool) -> Session:
+    """A run with this config."""
+    Path("chat.yaml").write_text(config)
+    return Session(Options(Path("chat.yaml"), **options))  # type: ignore[arg-type]
+
+
+def refusal(run: Callable[[], object]) -> UsageError:
+    with pytest.raises(UsageError) as raised:
+        run()
+    assert raised.value.exit_code == WRONG_USAGE
+    return raised.value
+
+
+def test_the_flag_wins_over_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", IRELAND)
+    assert session(f"region: {TOKYO}", region=SEOUL, profile="work").region == SEOUL
+
+
+def test_the_config_wins_over_environment_and_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", IRELAND)
+    assert session(f"region: {TOKYO}", profile="work").region == TOKYO
+
+
+@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_the_environment_wins_over_the_profile(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, IRELAND)
+    assert session(profile="work").region == IRELAND
+
+
+def test_aws_region_wins_over_aws_default_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", IRELAND)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", TOKYO)
+    assert session().region == IRELAND
+
+
+def test_the_profile_is_the_last_to_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert session(profile="work").region == OHIO
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    assert session().region == OHIO
+
+
+def test_no_region_at_all_is_never_a_silent_default() -> None:
+    error = refusal(lambda: session().region)
+    assert "No region" in error.what
+    for place in ("--region", "config", "AWS_REGION", "profile"):
+        assert place in error.why
+    assert "--region" in error.hint
+
+
+@pytest.mark.parametrize("place", ["flag", "config", "environment"])
+def test_a_region_that_does_not_exist_is_told_with_the_one_that_is_meant(
+    monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    wrong = "ap-northest-2"
+    if place == "environment":
+        monkeypatch.setenv("AWS_REGION", wrong)
+    one = session(f"region: {wrong}" if place == "config" else "", **({"region": wrong} if place == "flag" else {}))
+    error = refusal(lambda: one.region)
+    assert wrong in error.what
+    assert error.hint == f"Did you mean {SEOUL}?"
+
+
+def test_a_region_that_is_like_no_other_may_be_a_new_one() -> None:
+    assert "boto3" in refusal(lambda: session(region="moon").region).hint
+
+
+def test_a_profile_that_does_not_exist_is_wrong_usage() -> None:
+    with pytest.raises(ProfileNotFound) as raised:
+        _ = session(profile="nobody").region
+    assert explain(raised.value).exit_code == WRONG_USAGE
+
+
+def test_another_account_than_the_pinned_one_is_refused(moto: Callable[[], None]) -> None:
+    error = refusal(lambda: session("account: '999999999999'", region=SEOUL).aws)
+    assert "123456789012" in error.what
+    assert "999999999999" in error.why
+    assert "nothing was changed" in error.hint
+
+
+def test_the_pinned_account_is_let_through(moto: Callable[[], None]) -> None:
+    assert session("account: '123456789012'", region=SEOUL).aws.account == "123456789012"
+
+
+def test_without_a_pin_nobody_is_asked_for_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatops.aws.Aws.account", property(lambda _: pytest.fail("asked")))
+    assert session(region=SEOUL).aws.region == SEOUL
+
+
+def test_a_wrong_config_is_told_before_aws_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatops.aws.Aws.client", lambda *_: pytest.fail("asked"))
+    assert "problem" in refusal(lambda: session("stak: x", region=SEOUL).aws).what
+
+
+def test_where_is_stack_account_and_region(moto: Callable[[], None]) -> None:
+    where = session("stack: mine\nprefix: dev-", region=SEOUL).where
+    assert where == {"stack": "dev-mine", "account": "123456789012", "region": SEOUL}
+
+
+def test_the_head_tells_stack_account_and_region_on_stderr(
+    moto: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    session("stack: mine", region=SEOUL).head()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert all(one in err for one in ("mine", "123456789012", SEOUL))
+    assert "wins" not in err
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_flag_that_wins_over_the_config_says_so(
+    moto: Callable[[], None], capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    session(f"region: {TOKYO}", region=SEOUL, as_json=as_json).head()
+    out, err = capsys.readouterr()
+    assert f"--region {SEOUL} wins over region: {TOKYO}" in err
+    assert out == ""
+
+
+def test_an_endpoint_that_is_no_url_is_the_users_mistake_not_ours() -> None:
+    with pytest.raises(Exception) as raised:
+        session(region=SEOUL, endpoint_url="nonsense").aws.client("sts")
+    told = explain(raised.value)
+    assert not told.is_ours
+    assert told.exit_code == WRONG_USAGE
+
+
+def test_yes_and_local_are_never_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.input", lambda: pytest.fail("asked"))
+    assert session().may("Sure?", yes=True, unattended=False)
+    assert session(local=True).may("Sure?", yes=False, unattended=False)
+
+
+def test_with_nobody_there_creating_goes_on_and_deleting_is_refused() -> None:
+    assert session().may("Create it?", yes=False, unattended=True)
+    error = refusal(lambda: session().may("Delete it?", yes=False, unattended=False))
+    assert "--yes" in error.hint
+
+
+@pytest.mark.parametrize(("answer", "may"), [("y", True), ("YES ", True), ("예", True), ("n", False), ("", False)])
+def test_a_person_is_asked_once_and_only_a_clear_yes_is_one(
+    monkeypatch: pytest.MonkeyPatch, answer: str, may: bool
+) -> None:
+    one = session()
+    monkeypatch.setattr(type(one.output), "is_interactive", property(lambda _: True))
+    monkeypatch.setattr("builtins.input", lambda: answer)
+    assert one.may("Delete it?", yes=False, unattended=False) is may
+
+
+def test_a_program_that_reads_json_is_never_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = session(as_json=True)
+    monkeypatch.setattr(type(one.output), "is_interactive", property(lambda _: True))
+    monkeypatch.setattr("builtins.input", lambda: pytest.fail("asked"))
+    assert "--yes" in refusal(lambda: one.may("Delete it?", yes=False, unattended=False)).hint
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_the_run_without_raising_and_only_while_it_lasts(number: signal.Signals) -> None:
+    one, before = session(), signal.getsignal(number)
+    with one.stoppable():
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)
+        assert one.stop.wait(5)
+    assert signal.getsignal(number) is before
+
+
+def test_the_next_run_reads_the_config_anew_and_keeps_the_account(moto: Callable[[], None]) -> None:
+    one = session("stack: first", region=SEOUL)
+    assert one.config.stack == "first"
+    aws = one.aws
+    Path("chat.yaml").write_text("stack: second")
+    again = one.again()
+    assert again.config.stack == "second"
+    assert again.aws is aws
+    assert again.stop is one.stop
