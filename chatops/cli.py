@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from . import __version__
-from .commands import access, deploy, local, operate
+from .commands import access, deploy, diagnose, local, operate, talk
 from .errors import FAILED, UsageError
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for family in (deploy, operate, access):
+for family in (deploy, operate, talk, diagnose, access):
     app.add_typer(family.app)
 app.add_typer(local.app, name="local")
 

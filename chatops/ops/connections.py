@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -176,9 +177,12 @@ def _since(then: datetime | None, now: datetime) -> int | None:
 
 def _time(text: str | None) -> datetime | None:
     """A time in ISO 8601. Python 3.10 reads neither Z nor fractions of any length but three or six digits."""
-    head, dot, fraction = (text or "").rstrip("Zz").partition(".")
+    parts = re.fullmatch(r"([^.]*?)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)?", text or "")
+    if not parts:
+        return None
+    head, fraction, offset = parts.groups(default="")
     try:
-        then = datetime.fromisoformat(head + (f".{fraction[:6]:0<6}" if dot else ""))
+        then = datetime.fromisoformat(f"{head}.{fraction[:6]:0<6}{'+00:00' if offset in 'Zz' else offset}")
     except ValueError:
         return None
     return then if then.tzinfo else then.replace(tzinfo=timezone.utc)

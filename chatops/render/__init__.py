@@ -6,7 +6,6 @@ Data goes to stdout; progress, questions, hints and errors go to stderr.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -41,7 +40,7 @@ class Output:
         self.as_json = as_json
         plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, "soft_wrap": True}
         # Nothing is cut off where nobody watches the width.
-        self.out = Console(**plain, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 1000)
+        self.out = Console(**plain, width=None if sys.stdout.isatty() else 1000)
         self.err = Console(stderr=True, **plain)
         self._lock = threading.Lock()
 

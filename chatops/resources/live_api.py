@@ -51,3 +51,8 @@ def _function_in(uri: str) -> str | None:
     """The function's name in an integration's URI, which names it by its ARN."""
     _, found, rest = uri.partition(":function:")
     return rest.split("/")[0].split(":")[0] if found else None
+
+
+def integration_id(route: Any) -> str:
+    """The id of the integration that a route leads to."""
+    return str(route.get("Target", "")).removeprefix("integrations/")

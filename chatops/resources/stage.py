@@ -12,7 +12,7 @@ from . import permission, throttle
 from .api import Api
 from .deployment import DeploymentFailed, delete_old, deploy, fingerprint
 from .function import Function
-from .live_api import Seen, see
+from .live_api import Seen, integration_id, see
 from .throttle import Limit
 
 __all__ = ["DeploymentFailed", "HttpStage", "Stage", "WebSocketStage"]
@@ -85,7 +85,7 @@ class Stage(Resource):
         seen = self._see(aws, api.outputs["api_id"])
         if not (seen.routes or seen.integrations or seen.stages):
             return None
-        used = {self._integration_id(route) for route in seen.routes.values()}
+        used = {integration_id(route) for route in seen.routes.values()}
         return Live(
             {
                 "routes": {key: self._live_route(route, seen) for key, route in seen.routes.items()},
@@ -162,7 +162,7 @@ class Stage(Resource):
         gateway = aws.client("apigatewayv2")
         wanted = {route["integration"] for route in desired["routes"].values()}
         # Of two that are alike the one that routes lead to stays: the last one wins.
-        used = {self._integration_id(route) for route in seen.routes.values()}
+        used = {integration_id(route) for route in seen.routes.values()}
         ids = {
             one["IntegrationUri"]: key
             for key, one in sorted(seen.integrations.items(), key=lambda item: item[0] in used)
@@ -176,7 +176,7 @@ class Stage(Resource):
         def set_route(key: str) -> None:
             route, live = desired["routes"][key], seen.routes.get(key)
             integration = ids[route["integration"]]
-            if live and self._live_route(live, seen) == route and self._integration_id(live) == integration:
+            if live and self._live_route(live, seen) == route and integration_id(live) == integration:
                 return
             what = {"Target": f"integrations/{integration}", "AuthorizationType": route["authorization"]}
             if live:
@@ -240,11 +240,8 @@ class Stage(Resource):
             and self.payload_format in (None, integration.get("PayloadFormatVersion"))
         )
 
-    def _integration_id(self, route: Any) -> str:
-        return str(route.get("Target", "")).removeprefix("integrations/")
-
     def _live_route(self, route: Any, seen: Seen) -> Properties:
-        found = seen.integrations.get(self._integration_id(route), {})
+        found = seen.integrations.get(integration_id(route), {})
         proxy = "" if found.get("IntegrationType") == "AWS_PROXY" else f"{found.get('IntegrationType', 'no')} "
         return {
             "integration": f"{proxy}{found.get('IntegrationUri', 'integration')}",

@@ -115,7 +115,7 @@ def test_what_a_page_can_send_to_the_local_aws_without_a_signature_changes_nothi
         ("POST", "/2015-03-31/functions/websocket-send/invocations"),
     )
     for method, path in asked:
-        assert ask(netloc, method, path, **simple).status in (400, 401, 403), (method, path)
+        assert ask(netloc, method, path, **simple).status >= 400, (method, path)
     assert boto.everything() == before
     assert "evil" not in [one["UserName"] for one in boto.client("iam").list_users()["Users"]]
 

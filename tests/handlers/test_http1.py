@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import http1
@@ -76,37 +76,46 @@ def test_whatever_a_server_sends_is_a_reply_or_no_reply_yet_or_not_http(data: by
     assert reply is None or reply.status >= 200
 
 
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
 @asynccontextmanager
-async def listening(greeting: bytes = b"") -> AsyncIterator[int]:
-    """A server that says no more than its greeting, on this port; clients have closed all connections at the end."""
-    are_closed: list[asyncio.Event] = []
+async def serving(serve: Serve) -> AsyncIterator[http1.Address]:
+    """A server, at this address; at the end it waits until it has served everybody."""
+    served: list[asyncio.Task[None]] = []
     is_met = asyncio.Event()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        is_closed = asyncio.Event()
-        are_closed.append(is_closed)
-        is_met.set()
-        writer.write(greeting)
+    async def serve_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
-            await reader.read()
-        writer.close()
-        is_closed.set()
+            await serve(reader, writer)
+        writer.transport.abort()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    yield server.sockets[0].getsockname()[1]
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.append(asyncio.create_task(serve_and_close(reader, writer)))
+        is_met.set()
+
+    server = await asyncio.start_server(begin, "127.0.0.1", 0)
+    yield socket.AF_INET, server.sockets[0].getsockname()
     await asyncio.wait_for(is_met.wait(), timeout=60)
-    await asyncio.wait_for(asyncio.gather(*(is_closed.wait() for is_closed in are_closed)), timeout=60)
+    await asyncio.wait_for(asyncio.gather(*served), timeout=60)
     server.close()
+
+
+async def until_closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Serves a client nothing, and waits until it closes the connection."""
+    await reader.read()
 
 
 def test_a_connection_attempt_that_is_cancelled_ends_whenever_that_happens() -> None:
     """Also at the very moment at which the connection is made; and that one is closed."""
 
     async def run() -> None:
-        async with listening() as port:
+        async with serving(until_closed) as address:
             outcomes = []
             for steps in range(40):
-                connecting = asyncio.create_task(http1.connect((socket.AF_INET, ("127.0.0.1", port)), None, timeout=60))
+                connecting = asyncio.create_task(http1.connect(address, None, timeout=60))
                 for _ in range(steps):
                     await asyncio.sleep(0)
                 if connecting.cancel():
@@ -121,17 +130,21 @@ def test_a_connection_attempt_that_is_cancelled_ends_whenever_that_happens() -> 
 
 def test_a_server_that_does_not_shake_hands_is_given_up_after_a_while() -> None:
     async def run() -> None:
-        async with listening() as port:
+        async with serving(until_closed) as address:
             with pytest.raises(TimeoutError, match=r"no connection within 0.05 seconds"):
-                await http1.connect((socket.AF_INET, ("127.0.0.1", port)), "localhost", timeout=0.05)
+                await http1.connect(address, "localhost", timeout=0.05)
 
     asyncio.run(run())
 
 
 def test_words_that_nobody_asked_for_end_the_connection() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+        await reader.read()
+
     async def run() -> None:
-        async with listening(b"HTTP/1.1 408 Request Timeout\r\n\r\n") as port:
-            connection = await http1.connect((socket.AF_INET, ("127.0.0.1", port)), None, timeout=60)
+        async with serving(serve) as address:
+            connection = await http1.connect(address, None, timeout=60)
         assert not connection.is_open
 
     asyncio.run(run())
@@ -139,50 +152,38 @@ def test_words_that_nobody_asked_for_end_the_connection() -> None:
 
 def test_a_server_that_answers_before_it_has_heard_all_is_not_asked_again() -> None:
     async def run() -> None:
-        refusal = b"HTTP/1.1 413 Payload Too Large\r\ncontent-length: 0\r\n\r\n"
+        is_over = asyncio.Event()
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.readexactly(1)
-            reader._transport.pause_reading()  # type: ignore[attr-defined]
-            writer.write(refusal)
+            await reader.readexactly(1)  # and then no more: the stream's buffer is soon full
+            writer.write(b"HTTP/1.1 413 Payload Too Large\r\ncontent-length: 0\r\n\r\n")
             await is_over.wait()
-            writer.transport.abort()
-            is_closed.set()
 
-        is_over, is_closed = asyncio.Event(), asyncio.Event()
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        place = server.sockets[0].getsockname()
-        connection = await http1.connect((socket.AF_INET, place), None, timeout=60)
-
-        reply = await connection.request(b"x" * 50_000_000, timeout=60)
-
+        async with serving(serve) as address:
+            connection = await http1.connect(address, None, timeout=60)
+            reply = await connection.request(b"x" * 50_000_000, timeout=60)
+            is_over.set()
         assert reply.status == 413
         assert not connection.is_open
-        is_over.set()
-        await is_closed.wait()
-        server.close()
 
     asyncio.run(run())
 
 
 def test_a_request_larger_than_the_sockets_buffer_arrives_whole() -> None:
+    request = bytes(range(256)) * 100_000
+    received: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.readexactly(len(request)))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        await reader.read()
+
     async def run() -> None:
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            received.append(await reader.readexactly(len(request)))
-            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-            await reader.read()
-            writer.close()
-
-        received: list[bytes] = []
-        request = bytes(range(256)) * 100_000
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        connection = await http1.connect((socket.AF_INET, server.sockets[0].getsockname()), None, timeout=60)
-
-        reply = await connection.request(request, timeout=60)
-
-        assert reply == Reply(200, b"", is_last=False)
-        assert received == [request]
-        connection.close()
-        server.close()
+        async with serving(serve) as address:
+            connection = await http1.connect(address, None, timeout=60)
+            assert await connection.request(request, timeout=60) == Reply(200, b"", is_last=False)
+            assert connection.is_open
+            connection.close()
 
     asyncio.run(run())
+    assert received == [request]

@@ -8,9 +8,8 @@ import json
 import re
 from typing import Any
 
-import pytest
-
 import page
+import pytest
 
 URL = "wss://abc123.execute-api.ap-northeast-2.amazonaws.com/demo"
 

@@ -23,7 +23,7 @@ import http1
 import pytest
 import websockets.sync.client as websockets
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("handlers_on_a_local_aws")]
 
 REGION = "ap-northeast-2"
 ACCOUNT = "000000000000"

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.e2e
 
 ROLE = f"websocket-send-{REGION}"
 LITTLE = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
-EC2 = {
+EC2: dict[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
@@ -152,6 +152,12 @@ def change_the_trust(stack: Stack) -> None:
     stack.aws.client("iam").update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(EC2))
 
 
+def trust_others_too(stack: Stack) -> None:
+    both = {"Service": ["lambda.amazonaws.com", "ec2.amazonaws.com"]}
+    document = {"Version": "2012-10-17", "Statement": [{**EC2["Statement"][0], "Principal": both}]}
+    stack.aws.client("iam").update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(document))
+
+
 def delete_the_table(stack: Stack) -> None:
     stack.aws.client("dynamodb").delete_table(TableName="websocket-connections")
 
@@ -238,6 +244,7 @@ BROKEN_AND_MENDED_BY_UP: list[tuple[Callable[[Stack], None], Severity, str, str]
     (allow_everything, WARNING, f"role.{ROLE} may do too much", "it may * on *"),
     (attach_another_policy, WARNING, f"role.{ROLE} may do too much", "the policy mine"),
     (change_the_trust, ERROR, f"role.{ROLE} may not be used by Lambda", "cannot be assumed by Lambda"),
+    (trust_others_too, WARNING, f"role.{ROLE} trusts others than the config says", "ec2.amazonaws.com"),
     (delete_the_table, ERROR, "table.websocket-connections is missing", "the config asks for it"),
     (delete_a_log_group, WARNING, "log_group./aws/lambda/websocket-send is missing", "lost"),
     (change_a_timeout, WARNING, "function.websocket-send differs from the config", "timeout is 3 and should be 29"),

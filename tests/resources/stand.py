@@ -313,5 +313,5 @@ def walk_kinds(kind: type[Resource] = Resource) -> Iterator[type[Resource]]:
     for one in kind.__subclasses__():
         if one.__module__.startswith("chatops."):
             yield from walk_kinds(one)
-            if not one.__subclasses__():
+            if not any(other.__module__.startswith("chatops.") for other in one.__subclasses__()):
                 yield one

@@ -100,6 +100,8 @@ class Front:
                 await http.serve(head, self._answer, reader, writer)
         except (asyncio.TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
             pass
+        except asyncio.CancelledError:
+            pass  # At the end of the process, where asyncio would log a traceback for every client.
         finally:
             self._clients.discard(task)
             with suppress(OSError):

@@ -27,9 +27,8 @@ def credentials(patient: Patient) -> Iterator[Finding]:
             "aws configure sso",
         )
     renewed = patient.aws.credentials_end
-    keys = patient.aws.credentials
-    ends = renewed or _end(keys.access_key)
-    if ends is None and not keys.token:
+    ends = renewed or _end(patient.aws.credentials.access_key)
+    if ends is None and not patient.aws.credentials.token:
         yield ok(f"The credentials are {who}", "a key of an IAM user, which does not expire")
     elif ends is None:
         yield info(f"The credentials are {who}", "they are temporary, and do not say until when")

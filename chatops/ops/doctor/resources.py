@@ -17,7 +17,7 @@ WITHOUT = {
     "$disconnect": "who leaves stays in the table until a message does not reach them",
     "$default": "what no other route takes, and every ping, is answered Forbidden",
 }
-"""What happens without a route; without any other, its requests go to $default, or get 404 Not Found from an HTTP API."""
+"""What happens without a route. What any other should take goes to $default; an HTTP API answers 404 Not Found."""
 
 
 def check(patient: Patient) -> Iterator[Finding]:
@@ -59,11 +59,16 @@ def _missing(step: Step) -> Finding:
 
 def _role(step: Step) -> Iterator[Finding]:
     """A role that may do less than its function needs breaks the chat; one that may do more is a risk."""
+    trusts = [one for one in step.changes if one.path.partition(".")[0] == "trust"]
+    if any("lambda.amazonaws.com" not in str(one.before) and "lambda" in str(one.after) for one in trusts):
+        why = "its trust policy was changed: `cannot be assumed by Lambda`"
+        yield error(f"{step.name} may not be used by Lambda", why, UP)
+    elif trusts:
+        yield warning(f"{step.name} trusts others than the config says", "; ".join(map(_difference, trusts)), UP)
     for change in step.changes:
-        if change.path.startswith("trust"):
-            why = "its trust policy was changed: `cannot be assumed by Lambda`"
-            yield error(f"{step.name} may not be used by Lambda", why, UP)
-        elif change.path.startswith("policies.chatops"):
+        if change in trusts:
+            continue
+        if change.path.startswith("policies.chatops"):
             before, after = _grants(change.before), _grants(change.after)
             if lost := _uncovered(after, before):
                 yield error(f"{step.name} lacks permissions", f"it may not {'; not '.join(lost)}", UP)

@@ -13,6 +13,11 @@ from typing import Any
 Report = dict[str, Any]
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    daemon_threads = True
+
+
 class Sink:
     """An HTTP server that keeps what is posted to it, and lets a test wait for it."""
 
@@ -33,7 +38,7 @@ class Sink:
             def log_message(self, format: str, *args: object) -> None:
                 """Quiet."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
 
     def __enter__(self) -> Sink:

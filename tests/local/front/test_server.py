@@ -135,8 +135,8 @@ def test_two_hundred_clients_come_at_once(chat: Chat) -> None:
     ready = threading.Barrier(200)
 
     def come(_: int) -> None:
-        with connect(chat.url, open_timeout=60, proxy=None, compression=None):
-            ready.wait(60)
+        with connect(chat.url, open_timeout=120, proxy=None, compression=None):
+            ready.wait(120)
 
     with ThreadPoolExecutor(200) as pool:
         list(pool.map(come, range(200)))

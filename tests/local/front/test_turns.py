@@ -31,11 +31,21 @@ def test_short_jobs_wait_for_each_other() -> None:
 
 
 def test_one_more_runs_each_time_that_none_ends_for_long() -> None:
-    assert 4 <= peak(Turns(64, first=2, patience=0.05), 20, 0.3) < 20
+    assert 4 <= peak(Turns(64, 2, 0.05, lambda: False), 20, 0.3) < 20
+
+
+def test_no_more_run_while_the_machine_is_busy() -> None:
+    assert peak(Turns(64, 2, 0.02, lambda: True), 8, 0.1) == 2
+
+
+def test_they_are_few_again_when_nobody_waits() -> None:
+    turns = Turns(64, 2, 0.05, lambda: False)
+    assert peak(turns, 12, 0.3) > 2
+    assert peak(turns, 50, 0.001) == 2
 
 
 def test_never_more_than_the_most_run() -> None:
-    assert peak(Turns(4, first=2, patience=0.01), 12, 0.1) == 4
+    assert peak(Turns(4, 2, 0.01, lambda: False), 12, 0.1) == 4
 
 
 def test_they_run_in_the_order_in_which_they_came() -> None:

@@ -82,7 +82,7 @@ def a_binary_frame_closes_with_1003(target: Target) -> str:
 @behaviour("closed with 1001")
 def a_connection_that_is_idle_for_ten_minutes_closes_with_1001(target: Target) -> str:
     """apigateway-execution-service-websocket-limits-table.html"""
-    return ended(target.hasty_chat(IDLE), None, 2.0)
+    return ended(target.hasty_chat(IDLE), None, 10.0)
 
 
 @behaviour("closed with 1001", settled=False)
