@@ -182,6 +182,7 @@ class Broadcast:
 
     async def _work(self) -> None:
         http = self._endpoint.take()
+        throttled = 0
         try:
             while True:
                 connection_id, tries = await self._jobs.get()
@@ -196,8 +197,12 @@ class Broadcast:
                     reply = await http.request(request, REPLY_TIMEOUT)
                 except OSError as error:
                     self._try_again(connection_id, tries + TRIES_PER_LOST_REPLY, None, repr(error))
-                else:
-                    self._settle(connection_id, tries + 1, reply)
+                    continue
+                self._settle(connection_id, tries + 1, reply)
+                # 429 may mean this connection alone, or the whole account: then all workers come to slow down.
+                throttled = throttled + 1 if reply.status == 429 else 0
+                if throttled:
+                    await asyncio.sleep(backoff(throttled))
         finally:
             if http and http.is_open:
                 self._endpoint.keep(http)
@@ -227,9 +232,8 @@ class Broadcast:
             self._jobs.task_done()
             return
         self._outcome.retried += 1
-        wait = random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2 ** (tries - 1)))  # noqa: S311
         loop = asyncio.get_running_loop()
-        self._retries.append(loop.call_later(wait, self._put_back, connection_id, tries))
+        self._retries.append(loop.call_later(backoff(tries), self._put_back, connection_id, tries))
 
     def _put_back(self, connection_id: str, tries: int) -> None:
         self._jobs.put_nowait((connection_id, tries))
@@ -239,3 +243,11 @@ class Broadcast:
 def workers_for(connections: int) -> int:
     """How many posts to have in flight: a TLS handshake costs the CPU of some thirty posts, so few for a small chat."""
     return min(connections, IN_FLIGHT, math.ceil(4 * math.sqrt(connections)))
+
+
+def backoff(tries: int) -> float:
+    """Seconds to wait after so many tries: exponential, with full jitter.
+
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+    return random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2 ** (tries - 1)))  # noqa: S311

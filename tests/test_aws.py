@@ -209,7 +209,7 @@ def test_another_refusal_is_raised_at_once(clock: Clock) -> None:
 
 
 def test_calls_together_are_made_at_the_same_time_and_answered_in_order() -> None:
-    meet = threading.Barrier(3, timeout=5)
+    meet = threading.Barrier(3, timeout=30)
 
     def call(number: int) -> int:
         meet.wait()
@@ -278,7 +278,7 @@ def test_a_client_is_made_once_for_all_threads(monkeypatch: pytest.MonkeyPatch) 
         return make(self, service, endpoint_url)
 
     monkeypatch.setattr(Aws, "_make_client", counting)
-    aws, meet = local(), threading.Barrier(4, timeout=10)
+    aws, meet = local(), threading.Barrier(4, timeout=30)
 
     def ask() -> Any:
         meet.wait()

@@ -366,6 +366,17 @@ def test_a_source_that_is_no_file_is_told(folder: Path, source: str) -> None:
     assert the_problem(text).startswith("1: functions.f.source: ")
 
 
+@pytest.mark.parametrize("include", ["[sub/connect.py]", "[more.txt, sub/more.txt]"])
+def test_two_files_that_would_have_one_name_in_the_zip_are_told_and_never_replace_each_other(
+    folder: Path, include: str
+) -> None:
+    (folder / "sub").mkdir()
+    for name in ("sub/connect.py", "more.txt", "sub/more.txt"):
+        (folder / name).write_text(f"# {name}\n")
+    assert read(ONE % "include: [more.txt]").functions["websocket-connect"].include
+    assert the_problem(ONE % f"include: {include}").startswith("1: functions.websocket-connect.include")
+
+
 def test_a_function_name_that_would_make_the_roles_name_too_long_is_told() -> None:
     text = "functions: {%s: {source: handlers/connect.py}}\nwebsocket: {routes: {x: %s}}\nhttp_apis: {}\n"
     assert read(text % ("f" * 48, "f" * 48)).functions["f" * 48]
@@ -539,6 +550,7 @@ KEYS = [
     *TOP,
     *("name", "key", "source", "handler", "allow", "include", "environment", "runtime", "memory", "timeout"),
     *("log_retention", "stage", "route_selection", "auth", "routes", "action", "resource"),
+    *("allowed_origins", "throttle", "rate", "burst", "max_message_bytes", "reserved_concurrency"),
     *("$connect", "sendMessage", "websocket-send", "<<"),
 ]
 VALUES = [
@@ -584,7 +596,7 @@ def spoilt(draw: st.DrawFn) -> str:
 
 
 fuzz = settings(
-    max_examples=80,
+    max_examples=75,
     deadline=None,
     derandomize=True,
     database=None,

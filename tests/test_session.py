@@ -187,7 +187,7 @@ def test_a_signal_stops_the_run_without_raising_and_only_while_it_lasts(number: 
     with one.stoppable():
         os.kill(os.getpid(), number)
         os.kill(os.getpid(), number)
-        assert one.stop.wait(5)
+        assert one.stop.wait(30)
     assert signal.getsignal(number) is before
 
 

@@ -19,7 +19,7 @@ CONNECTION = "The story of this connection: its id, or a unique beginning of it.
 @command(app)
 def chat(
     session: Session,
-    nick: Annotated[str | None, typer.Option("--nick", "-n", help="Your name in the chat. [your login name]")] = None,
+    nick: Annotated[str | None, typer.Option("--nick", "-n", help="Your name; else your login name.")] = None,
 ) -> int:
     """Chat in the terminal. With a pipe as input, send its lines, wait for each to come back, and leave.
 

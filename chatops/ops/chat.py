@@ -16,6 +16,7 @@ from websockets.exceptions import InvalidStatus
 from ..errors import FAILED, ChatopsError, explain
 from ..session import Session
 from . import connections
+from .access import signed_websocket_url
 from .chat_client import Client
 from .chat_outbox import Unconfirmed
 from .chat_tasks import first_of, in_thread, within
@@ -26,21 +27,21 @@ ROLL = 200
 """Connections that /who asks about; `chatops status` asks about all."""
 QUEUE = 100
 """Lines that are read from a pipe before those in front of them are sent."""
-LONGEST = 1000
+LONGEST = 200
 """Characters that are shown of a message that was not confirmed: the whole is in the pipe that it came from."""
 STUCK_AFTER = 35.0
 """Seconds without progress after which the rest of a pipe's messages are given up: longer than one echo may take."""
 
 
 def websocket_url(session: Session, *, afresh: bool = False) -> str:
-    """The address for one attempt to connect; every attempt asks for its own.
+    """The address for one attempt to connect; every attempt asks for its own, as a signature is soon too old.
 
     It is looked up once, because without a network the lookup would take longer than the attempt; and `afresh` when
     the server refused the last handshake, as one does whose API was deleted and created anew.
     """
     if afresh:
         _looked_up.cache_clear()
-    return _looked_up(session)
+    return signed_websocket_url(session.stack, _looked_up(session))
 
 
 @lru_cache(maxsize=1)

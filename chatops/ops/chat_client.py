@@ -17,13 +17,15 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from .. import __version__
 from .chat_line import Line, Overlap, Times
-from .chat_outbox import Outbox, Unconfirmed
+from .chat_outbox import PACE, Outbox, Unconfirmed
 from .chat_tasks import first_of, in_thread, within
 from .chat_wire import PING, PONG, Message, Notice, compose, excess, fragments, notice_in, spoken
 
 Item = Message | Notice | Unconfirmed
 
 TICK = 0.2
+SLEPT = 10.0
+"""Seconds that pass unseen when this machine has slept: the connection may be dead since then."""
 TOO_LARGE = 1009
 """WebSocket's close code for it."""
 BACKLOG = 1000
@@ -99,13 +101,7 @@ class Client:
             else:
                 failures += 1
             self._set("waiting")
-            await asyncio.sleep(self._delay(failures))
-
-    def _delay(self, failures: int) -> float:
-        """Exponential, with full jitter, so that clients that lost the server together do not come back together."""
-        first = self._times.first_delay
-        ceiling = min(self._times.longest_delay, first * 2 ** min(max(failures - 1, 0), 10))
-        return random.uniform(first / 4, max(first / 4, ceiling))  # noqa: S311
+            await asyncio.sleep(self._times.delay(failures))
 
     async def _open(self, *, is_renewal: bool = False) -> Line | None:
         afresh, self._is_afresh = self._is_afresh, False
@@ -136,7 +132,7 @@ class Client:
             self._overlap = None
         if self._trouble:
             self._trouble = ""
-            await self.items.put(Notice("Connected", "Connected again."))
+            await self.items.put(Notice("Connected", "Connected."))
         self._set("connected")
         return line
 
@@ -198,17 +194,20 @@ class Client:
 
     async def _keep(self) -> None:
         """Sends what is due, looks after the heartbeat, and gives up what does not come back."""
-        last = time.monotonic()
+        last, last_wall = time.monotonic(), time.time()
         while True:
             with suppress(asyncio.TimeoutError):
-                await within(TICK, self._wake.wait())
+                await within(PACE if self.outbox.waiting else TICK, self._wake.wait())
             self._wake.clear()
             step = min(time.monotonic() - last, 2 * TICK)
-            last = time.monotonic()
+            has_slept = time.time() - last_wall > SLEPT
+            last, last_wall = time.monotonic(), time.time()
             self._now += step
             await self._put(self.outbox.overdue(self._now))
             if self._lines:
                 line = self._lines[-1]
+                if has_slept:
+                    line.doubt(self._times)
                 try:
                     await within(self._times.answer, self._use(line, step))
                 except asyncio.TimeoutError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,14 @@ class Times:
     first_delay: float = 1.0
     longest_delay: float = 30.0
 
+    def delay(self, failures: int) -> float:
+        """The time to wait after so many failures in a row.
+
+        Exponential, with full jitter, so that clients that lost the server together do not come back together.
+        """
+        ceiling = min(self.longest_delay, self.first_delay * 2 ** min(max(failures - 1, 0), 10))
+        return random.uniform(self.first_delay / 4, max(self.first_delay / 4, ceiling))  # noqa: S311
+
 
 @dataclass(eq=False)
 class Line:
@@ -47,6 +56,10 @@ class Line:
     def heard(self) -> None:
         """To be called for every frame: whatever it is, the other end lives."""
         self.is_asked = False
+
+    def doubt(self, times: Times) -> None:
+        """Asks for a sign of life at the next opportunity."""
+        self.since_ping = max(self.since_ping, times.heartbeat) if not self.is_asked else self.since_ping
 
     def needs_ping(self, step: float, times: Times, *, in_doubt: bool) -> bool:
         """Takes the seconds since the last call. Raises TimeoutError when a ping went unanswered for too long."""

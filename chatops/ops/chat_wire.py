@@ -20,6 +20,9 @@ FRAGMENT = 8_000
 """Characters of a message that go into one frame: at most 32,000 bytes."""
 PING, PONG = "ping", "pong"
 
+REFUSALS = ("Forbidden", "Too Many Requests", "Limit Exceeded")
+"""API Gateway's sentences for a message that has reached no function."""
+
 SPOKEN = re.compile(r"<([^<>\n]+)> (.*)", re.DOTALL)
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -85,7 +88,7 @@ def notice_in(frame: str) -> Notice | None:
         # An incomplete broadcast reached some; for every other code nothing was broadcast.
         return Notice(code, text, refused=code != "Incomplete")
     if isinstance(body.get("connectionId"), str):
-        return Notice(text, text, refused=text == "Forbidden")
+        return Notice(text, text, refused=text in REFUSALS)
     return None
 
 

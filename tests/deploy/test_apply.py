@@ -80,7 +80,7 @@ def test_what_others_need_is_created_first() -> None:
 
 
 def test_independent_steps_run_at_the_same_time() -> None:
-    cloud, meet = Cloud(), threading.Barrier(2, timeout=5)
+    cloud, meet = Cloud(), threading.Barrier(2, timeout=30)
     outcome, _ = run(up(cloud, [Hooked(OURS, "a", hook=meet.wait), Hooked(OURS, "b", hook=meet.wait)]), cloud)
     assert outcome.names(Action.CREATE) == ["thing.a", "thing.b"]
 
@@ -161,6 +161,14 @@ def test_after_stop_the_steps_under_way_end_and_no_other_starts() -> None:
     assert not outcome.failed
     assert cloud.things == {"thing.first": Record(OURS, {"size": 1})}
     assert [event.resource for event in told if isinstance(event, Started)] == ["thing.first"]
+
+
+def test_a_change_that_does_not_show_yet_when_the_run_is_stopped_is_not_told_as_one_that_never_did() -> None:
+    cloud, stop = Cloud(), Instant()
+    plan = up(cloud, [Hooked(OURS, "a", {"size": 1}, hook=stop.set)])
+    cloud.lag["thing.a"] = 10**9
+    outcome, _ = run(plan, cloud, stop=stop, settle=30)
+    assert not isinstance(outcome.failed.get("thing.a"), NotConverged)
 
 
 def test_after_stop_nothing_is_deleted() -> None:
@@ -358,7 +366,7 @@ def test_each_step_tells_that_it_started_what_it_waits_for_and_that_it_finished(
 
 
 def test_progress_is_told_of_the_step_that_makes_it() -> None:
-    cloud, meet = Cloud(), threading.Barrier(2, timeout=5)
+    cloud, meet = Cloud(), threading.Barrier(2, timeout=30)
     resources = [Hooked(OURS, "a", {"x": 1}, hook=meet.wait), Hooked(OURS, "b", {"y": 1}, hook=meet.wait)]
     _, told = run(up(cloud, resources), cloud)
     assert {(event.resource, event.text) for event in told if isinstance(event, Progressed)} == {

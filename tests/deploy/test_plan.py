@@ -212,7 +212,7 @@ def test_a_plan_gives_its_steps_by_action() -> None:
 class Meeting(Thing):
     """One that is read only when another one is being read too."""
 
-    met: threading.Barrier = threading.Barrier(2, timeout=5)  # noqa: RUF009  (shared on purpose)
+    met: threading.Barrier = threading.Barrier(2, timeout=30)  # noqa: RUF009  (shared on purpose)
 
     def observe(self, aws: Cloud, look: Look) -> Live | None:
         self.met.wait()

@@ -50,7 +50,7 @@ def test_progress_without_a_listener_is_nobodys_business() -> None:
 
 def test_each_step_listens_to_its_own_progress_alone() -> None:
     heard: dict[str, list[str]] = {"a": [], "b": []}
-    both_listen = threading.Barrier(2, timeout=5)
+    both_listen = threading.Barrier(2, timeout=30)
 
     def step(name: str) -> None:
         listen(heard[name].append)
@@ -91,7 +91,7 @@ def test_what_is_not_shared_is_read_every_time() -> None:
 
 
 def test_threads_that_share_wait_for_the_first_to_read() -> None:
-    read, meet = Reading(), threading.Barrier(4, timeout=5)
+    read, meet = Reading(), threading.Barrier(4, timeout=30)
 
     def ask() -> int:
         meet.wait()

@@ -20,7 +20,7 @@ def test_a_node_is_visited_after_those_that_it_depends_on() -> None:
 
 
 def test_independent_nodes_are_visited_at_the_same_time() -> None:
-    both_are_there = threading.Barrier(2, timeout=5)
+    both_are_there = threading.Barrier(2, timeout=30)
 
     def visit(_: str) -> None:
         both_are_there.wait()
@@ -34,7 +34,7 @@ def test_a_node_starts_when_its_own_needs_are_met_without_waiting_for_the_rest_o
 
     def visit(node: str) -> None:
         if node == "slow":
-            assert late_started.wait(5), "the dependent of the quick node waited for the slow one"
+            assert late_started.wait(30), "the dependent of the quick node waited for the slow one"
         if node == "after quick":
             late_started.set()
 

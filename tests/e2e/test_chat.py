@@ -109,6 +109,7 @@ class Terminal:
 def stack(tmp_path_factory: pytest.TempPathFactory, state: Path, boto: Boto) -> Iterator[Chatops]:
     """The default stack, up for all tests of this file."""
     chatops = Chatops(tmp_path_factory.mktemp("chat"), state)
+    chatops.write_config("websocket: {max_message_bytes: 131072}\n")
     chatops.local("up")
     yield chatops
     chatops.local("down", "--yes")
@@ -162,6 +163,16 @@ def test_a_line_that_cannot_be_sent_is_exit_1_and_the_others_are_sent(stack: Cha
 def test_a_message_of_100_kb_arrives_whole(stack: Chatops) -> None:
     text = "가" * 35_000
     assert piped(stack, text, "--nick", "a").out == f"<a> {text}\n"
+
+
+def test_a_closed_chat_lets_the_operator_in(stack: Chatops, tmp_path: Path) -> None:
+    closed = replace(stack, folder=tmp_path)
+    closed.write_config("prefix: closed-\nwebsocket: {auth: iam}\n")
+    closed.local("up")
+    try:
+        assert piped(closed, "hi\n", "--nick", "a").out == "<a> hi\n"
+    finally:
+        closed.local("down", "--yes")
 
 
 def test_a_name_that_cannot_travel_is_wrong_usage(stack: Chatops) -> None:
@@ -302,7 +313,7 @@ def test_one_who_was_kicked_comes_back_by_itself(stack: Chatops, terminal: Calla
     one = terminal("--nick", "a")
     assert stack.local("kick", "--all").last["kicked"] == 1
     one.sees("! The connection was lost")
-    one.sees("! Connected again.")
+    one.sees("! Connected.")
     one.type("still here\r")
     one.sees("<a> still here")
 

@@ -44,7 +44,7 @@ http_apis:
 """
 """Everything that a config may change: every property of every kind, and of each kind one more and one less."""
 
-QUICK = 23
+QUICK = 31
 """Without `-m faults` every so manieth point is tried."""
 
 ends = pytest.mark.parametrize("every", [QUICK, pytest.param(1, marks=pytest.mark.whole)], ids=["some", "all"])

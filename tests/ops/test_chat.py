@@ -11,7 +11,7 @@ import sys
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from chatops.ops import chat
+from chatops.ops import chat, chat_outbox
 from chatops.ops.chat_client import Client
 from chatops.session import Options, Session
 
@@ -82,7 +82,10 @@ def test_a_server_that_never_comes_is_given_up_after_a_while(pipe: Pipe, monkeyp
     assert err == ""
 
 
-def test_a_pipe_far_longer_than_what_fits_into_memory_at_once_is_sent_in_order(pipe: Pipe) -> None:
+def test_a_pipe_far_longer_than_what_is_read_at_once_is_sent_in_order(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat_outbox, "PACE", 0.0)
     server = FakeChat()
     lines = [f"line {number}" for number in range(3 * chat.QUEUE)]
     code, out, _ = pipe(server, "\n".join(lines).encode())

@@ -8,12 +8,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection
 
 from chatops.errors import ChatopsError
+from chatops.ops import chat_client
 from chatops.ops.chat_client import Client, Item
 from chatops.ops.chat_line import Line, Overlap, Times
 from chatops.ops.chat_outbox import Unconfirmed
@@ -137,7 +139,7 @@ def test_a_message_whose_echo_never_came_is_not_confirmed_and_never_sent_again()
                 Unconfirmed("<a> lost", "the connection broke first"),
             )
             talk.server.handle = None
-            assert await talk.next() == Notice("Connected", "Connected again.")
+            assert await talk.next() == Notice("Connected", "Connected.")
             await talk.client.say("a", "after")
             assert await talk.next() == Message("a", "after", own=True)
             assert talk.server.received == ["<a> lost", "<a> after"]
@@ -167,7 +169,7 @@ def test_a_refused_handshake_is_told_and_the_next_attempt_asks_for_the_address_a
     async def scene() -> None:
         async with conversation(refusals=2) as talk:
             assert isinstance(await talk.next(), Notice)
-            assert await talk.next() == Notice("Connected", "Connected again.")
+            assert await talk.next() == Notice("Connected", "Connected.")
             assert talk.asked_afresh == [False, True, True]
 
     run(scene())
@@ -188,7 +190,7 @@ def test_an_address_that_cannot_be_found_for_now_ends_nothing() -> None:
         running = asyncio.create_task(client.run())
         try:
             assert await asyncio.wait_for(client.items.get(), PATIENCE) == Notice("Disconnected", "gone: for now")
-            assert await asyncio.wait_for(client.items.get(), PATIENCE) == Notice("Connected", "Connected again.")
+            assert await asyncio.wait_for(client.items.get(), PATIENCE) == Notice("Connected", "Connected.")
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -256,9 +258,31 @@ def test_a_server_that_falls_silent_is_left_for_a_fresh_connection() -> None:
             lost = await talk.next()
             assert isinstance(lost, Notice) and "it fell silent" in lost.text
             talk.server.answers_pings = True
-            assert await talk.next() == Notice("Connected", "Connected again.")
+            assert await talk.next() == Notice("Connected", "Connected.")
 
     run(scene())
+
+
+def test_after_a_sleep_the_connection_is_asked_for_a_sign_of_life_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        async with conversation(Times(heartbeat=3600, answer=5)) as talk:
+            await until(lambda: talk.client.state == "connected")
+            slept = SimpleNamespace(monotonic=time.monotonic, time=lambda: time.time() + 60)
+            monkeypatch.setattr(chat_client, "time", slept)
+            await until(lambda: talk.server.pings == 1)
+            await talk.server.broadcast("<b> hi")
+            assert await talk.next() == Message("b", "hi")
+            assert len(talk.server.connections) == 1
+
+    run(scene())
+
+
+def test_delays_grow_are_scattered_and_end_at_the_longest() -> None:
+    times = Times(first_delay=1, longest_delay=30)
+    drawn = {failures: [times.delay(failures) for _ in range(300)] for failures in (0, 1, 2, 4, 100)}
+    for failures, longest in ((0, 1), (1, 1), (2, 2), (4, 8), (100, 30)):
+        assert 0.25 <= min(drawn[failures]) <= 0.25 + longest / 10
+        assert 0.9 * longest <= max(drawn[failures]) <= longest
 
 
 def test_a_fresh_connection_takes_over_without_a_message_lost_or_shown_twice() -> None:
@@ -325,7 +349,7 @@ def test_the_same_text_again_is_shown_again_when_the_old_connection_broke_before
             talk.server.connections[0].transport.abort()
             assert isinstance(await talk.next(), Notice)
             admitted.set()
-            assert await talk.next() == Notice("Connected", "Connected again.")
+            assert await talk.next() == Notice("Connected", "Connected.")
             await talk.server.broadcast("<b> hi")
             assert await talk.next() == Message("b", "hi")
 
@@ -336,6 +360,7 @@ def test_leaving_closes_the_connection_politely() -> None:
     async def scene() -> None:
         async with conversation() as talk:
             await talk.connected()
+            await until(lambda: talk.client.state == "connected")
             (connection,) = talk.server.connections
         await asyncio.wait_for(connection.wait_closed(), PATIENCE)
         assert connection.close_code == 1000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatops.ops.chat_outbox import GIVE_UP_AFTER, NEXT_AFTER, Outbox
+from chatops.ops.chat_outbox import GIVE_UP_AFTER, NEXT_AFTER, PACE, PAUSE_AFTER_ERROR, Outbox
 from chatops.ops.chat_wire import Notice
 
 
@@ -18,13 +18,37 @@ def test_one_message_at_a_time_is_on_its_way_but_a_lost_echo_holds_up_nobody_for
     assert second and second.message == "two"
 
 
+def test_messages_keep_a_distance_that_a_throttled_stack_allows() -> None:
+    outbox = Outbox()
+    for text in ("one", "two"):
+        outbox.add(text)
+    first = outbox.next(1)
+    assert first
+    outbox.sending(first, 1)
+    outbox.confirm("one")
+    assert outbox.next(1 + PACE / 2) is None
+    assert outbox.next(1 + PACE)
+
+
+def test_after_an_error_there_is_a_pause() -> None:
+    outbox = Outbox()
+    for text in ("one", "two"):
+        outbox.add(text)
+    first = outbox.next(1)
+    assert first
+    outbox.sending(first, 1)
+    outbox.failed(Notice("Too Many Requests", "", refused=True), 1)
+    assert outbox.next(1 + PAUSE_AFTER_ERROR / 2) is None
+    assert outbox.next(1 + PAUSE_AFTER_ERROR)
+
+
 def test_an_echo_confirms_one_message_and_equal_ones_one_by_one() -> None:
     outbox = Outbox()
-    for _ in range(2):
+    for now in (0, NEXT_AFTER):
         outbox.add("same")
-        entry = outbox.next(0)
+        entry = outbox.next(now)
         assert entry
-        outbox.sending(entry, 0 - NEXT_AFTER)
+        outbox.sending(entry, now)
     outbox.confirm("same")
     assert len(outbox) == 1
     outbox.confirm("same")

@@ -65,7 +65,9 @@ class StandAws(Aws):
             raise TimedOut(f"somebody would wait for more than {self.patience} seconds")
 
     def _make_client(self, service: str, endpoint_url: str | None) -> Any:
-        client = super()._make_client(service, endpoint_url)
+        with MonkeyPatch.context() as patch:
+            patch.setattr("chatops.aws.RATES", {})
+            client = super()._make_client(service, endpoint_url)
         client.meta.events.register("before-call", self._before)
         client.meta.events.register("after-call", self._after)
         if self.endpoint_url:
@@ -148,6 +150,20 @@ class ScriptedAws(StandAws):
         with MonkeyPatch.context() as patch:
             patch.setattr("chatops.aws.time", SimpleNamespace(monotonic=lambda: self.waited))
             yield
+
+
+@cache
+def _stand(endpoint_url: str | None) -> StandAws:
+    return StandAws(endpoint_url)
+
+
+def stand_aws(endpoint_url: str | None = None) -> StandAws:
+    """One for all tests, as good as new: making its clients takes longer than most tests."""
+    aws = _stand(endpoint_url)
+    aws.kill_at(None)
+    aws.waited = 0.0
+    aws.stop.clear()
+    return aws
 
 
 @cache

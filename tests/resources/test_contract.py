@@ -23,7 +23,7 @@ from chatops.resources.stage import HttpStage, WebSocketStage
 from chatops.resources.table import Table
 
 from . import stand
-from .stand import STACK, StandAws, carry_out, closure, down, live, plan, plan_to_delete, properties, up
+from .stand import STACK, StandAws, carry_out, closure, down, live, plan, plan_to_delete, properties, stand_aws, up
 
 BOTH, MINISTACK = ("moto", "ministack"), ("ministack",)
 
@@ -91,14 +91,13 @@ every_kind = pytest.mark.parametrize(("case", "aws"), list(_everywhere()), indir
 
 
 @pytest.fixture
-def aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> StandAws:
+def aws(request: pytest.FixtureRequest) -> StandAws:
     """An empty AWS."""
-    monkeypatch.setattr("chatops.aws.RATES", {})
     if request.param == "moto":
         request.getfixturevalue("moto")()
-        return StandAws()
+        return stand_aws()
     request.getfixturevalue("reset_ministack")()
-    return StandAws(request.getfixturevalue("ministack"))
+    return stand_aws(request.getfixturevalue("ministack"))
 
 
 def test_every_kind_is_listed_here() -> None:

@@ -17,7 +17,20 @@ from chatops.deploy.resource import PLACEHOLDER, Change, Live, Look, Resource, l
 from chatops.resources.function import FunctionFailed
 
 from . import stand
-from .stand import STACK, Scripted, ScriptedAws, StandAws, client_error, code, differing, function, plan, properties, up
+from .stand import (
+    STACK,
+    Scripted,
+    ScriptedAws,
+    StandAws,
+    client_error,
+    code,
+    differing,
+    function,
+    plan,
+    properties,
+    stand_aws,
+    up,
+)
 
 ACTIVE = {"State": "Active", "LastUpdateStatus": "Successful"}
 BUSY = {"State": "Active", "LastUpdateStatus": "InProgress"}
@@ -33,7 +46,7 @@ IN_PROGRESS = client_error(
 @pytest.fixture
 def aws(moto: Callable[[], None]) -> StandAws:
     moto()
-    return StandAws()
+    return stand_aws()
 
 
 def nothing(_: Resource) -> Live | None:

@@ -10,7 +10,20 @@ from chatops.aws import STACK_TAG
 from chatops.deploy.plan import Action
 from chatops.resources.log_group import LogGroup
 
-from .stand import STACK, Scripted, ScriptedAws, StandAws, client_error, down, live, log_group, plan, properties, up
+from .stand import (
+    STACK,
+    Scripted,
+    ScriptedAws,
+    StandAws,
+    client_error,
+    down,
+    live,
+    log_group,
+    plan,
+    properties,
+    stand_aws,
+    up,
+)
 
 NAME = "/aws/lambda/send"
 
@@ -18,7 +31,7 @@ NAME = "/aws/lambda/send"
 @pytest.fixture
 def aws(moto: Callable[[], None]) -> StandAws:
     moto()
-    return StandAws()
+    return stand_aws()
 
 
 def test_a_log_group_has_the_name_that_lambda_writes_to_and_expires(aws: StandAws) -> None:

@@ -16,7 +16,20 @@ from chatops.deploy.resource import PLACEHOLDER, Live, Look, Resource
 from chatops.resources.role import Grant, role_path
 
 from . import stand
-from .stand import STACK, Scripted, ScriptedAws, StandAws, carry_out, client_error, differing, down, plan, role, up
+from .stand import (
+    STACK,
+    Scripted,
+    ScriptedAws,
+    StandAws,
+    carry_out,
+    client_error,
+    differing,
+    down,
+    plan,
+    role,
+    stand_aws,
+    up,
+)
 
 NAME = "send-ap-northeast-2"
 LOGS = {
@@ -31,7 +44,7 @@ ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action":
 @pytest.fixture
 def aws(moto: Callable[[], None]) -> StandAws:
     moto()
-    return StandAws()
+    return stand_aws()
 
 
 def exists(live: Mapping[str, Live]) -> Look:

@@ -32,16 +32,16 @@ from .stand import (
     outputs,
     plan,
     routes_to,
+    stand_aws,
     up,
     websocket_stage,
 )
 
 
 @pytest.fixture
-def aws(ministack: str, reset_ministack: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> StandAws:
-    monkeypatch.setattr("chatops.aws.RATES", {})
+def aws(ministack: str, reset_ministack: Callable[[], None]) -> StandAws:
     reset_ministack()
-    return StandAws(ministack)
+    return stand_aws(ministack)
 
 
 def e2e(test: Any) -> Any:

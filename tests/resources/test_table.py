@@ -12,7 +12,20 @@ from chatops.deploy.plan import Action
 from chatops.deploy.resource import Blocked
 from chatops.resources.table import Table
 
-from .stand import STACK, Scripted, ScriptedAws, StandAws, carry_out, client_error, live, plan, properties, table, up
+from .stand import (
+    STACK,
+    Scripted,
+    ScriptedAws,
+    StandAws,
+    carry_out,
+    client_error,
+    live,
+    plan,
+    properties,
+    stand_aws,
+    table,
+    up,
+)
 
 DESIRED = {"key": {"connectionId": "S"}, "billing": "PAY_PER_REQUEST", "time_to_live": "expiresAt"}
 MISSING = client_error("ResourceNotFoundException")
@@ -22,7 +35,7 @@ ENABLED = {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeNa
 @pytest.fixture
 def aws(moto: Callable[[], None]) -> StandAws:
     moto()
-    return StandAws()
+    return stand_aws()
 
 
 def made_by_hand(aws: StandAws, key: str = "connectionId", sort: str | None = None, **other: Any) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ from .throttle import Limit
 
 log = logging.getLogger(__name__)
 
-EVERY = 0.4
-"""Seconds between two looks at the control plane."""
+EVERY, SELDOM = 0.4, 2.0
+"""Seconds between two looks at the control plane, at least and at most."""
 
 JUST_NOW = 0.05
 """Seconds for which a look is good enough for one who asks: many handshakes at once share one."""
@@ -49,28 +49,32 @@ class Catalog:
         self._account: str | None = None
         self._api_ids: set[str] = set()
         self._lock = asyncio.Lock()
-        self._looked = 0.0
+        self._looked: dict[str | None, float] = {}
         self._unreachable = False
         self.stages: Mapping[tuple[str, str], Stage] = {}
         self.http_api_ids: frozenset[str] = frozenset()
 
     async def watch(self) -> None:
-        """Looks for changes for as long as it is let."""
+        """Looks for changes for as long as it is let; less often where a look takes long, as with dozens of APIs."""
         while True:
+            began = time.monotonic()
             await self.refresh()
-            await asyncio.sleep(EVERY)
+            took = time.monotonic() - began
+            await asyncio.sleep(min(max(EVERY, 4 * took), SELDOM))
 
-    async def refresh(self, older_than: float = 0.0) -> None:
-        """Looks at the control plane, if the last look is longer ago than this many seconds.
+    async def refresh(self, api_id: str | None = None, *, older_than: float = 0.0) -> None:
+        """Looks at one API, or at all of them, if the last look is longer ago than this many seconds.
 
         While the local AWS does not answer, what was live stays live.
         """
         async with self._lock:
-            if time.monotonic() - self._looked < older_than:
+            now = time.monotonic()
+            if now - max(self._looked.get(None, 0.0), self._looked.get(api_id, 0.0)) < older_than:
                 return
-            self._looked = time.monotonic()
+            self._looked = {None: now} if api_id is None else {**self._looked, api_id: now}
             try:
-                self.stages = await self._aws.read(self._look)
+                others = {key: one for key, one in self.stages.items() if api_id not in (None, key[0])}
+                self.stages = {**others, **await self._aws.read(self._look, api_id)}
                 self._unreachable = False
             except (BotoCoreError, ClientError) as error:
                 if not self._unreachable:
@@ -79,12 +83,11 @@ class Catalog:
 
     async def find_fresh(self, address: Address) -> Stage:
         """`find`, in what is deployed now: a client that comes right after a deployment meets it."""
-        await self.refresh(older_than=JUST_NOW)
         try:
-            return self.find(address)
+            await self.refresh(self.find(address).api_id, older_than=JUST_NOW)
         except Refused:
             await self.refresh()
-            return self.find(address)
+        return self.find(address)
 
     def find(self, address: Address) -> Stage:
         """The stage that an address means. Refused when there is none, or when a bare stage name fits several APIs."""
@@ -103,22 +106,29 @@ class Catalog:
             )
         return found[0]
 
-    def _look(self) -> dict[tuple[str, str], Stage]:
+    def _look(self, api_id: str | None) -> dict[tuple[str, str], Stage]:
         if self._account is None:
             self._account = self._aws.sts.get_caller_identity()["Account"]
-        stages = {}
+        if api_id is not None:
+            with suppress(self._aws.gateway.exceptions.NotFoundException):
+                return dict(self._stages_of(self._aws.gateway.get_api(ApiId=api_id)))
+            return {}
         every = list(self._aws.pages("get_apis"))
         self.http_api_ids = frozenset(api["ApiId"] for api in every if api["ProtocolType"] == "HTTP")
         apis = [api for api in every if api["ProtocolType"] == "WEBSOCKET"]
+        stages: dict[tuple[str, str], Stage] = {}
         for api in apis:
             # An API that is deleted meanwhile has no stages.
             with suppress(self._aws.gateway.exceptions.NotFoundException):
-                for stage in self._aws.pages("get_stages", ApiId=api["ApiId"]):
-                    deployment = self._deployment(api, stage)
-                    if deployment:
-                        stages[api["ApiId"], stage["StageName"]] = self._stage(api, stage, deployment)
+                stages.update(self._stages_of(api))
         self._forget_others({api["ApiId"] for api in apis})
         return stages
+
+    def _stages_of(self, api: Any) -> Iterator[tuple[tuple[str, str], Stage]]:
+        for stage in self._aws.pages("get_stages", ApiId=api["ApiId"]):
+            deployment = self._deployment(api, stage)
+            if deployment:
+                yield (api["ApiId"], stage["StageName"]), self._stage(api, stage, deployment)
 
     def _stage(self, api: Any, stage: Any, deployment: Deployment) -> Stage:
         limits = {key: _limit(one) for key, one in stage.get("RouteSettings", {}).items()}

@@ -150,7 +150,7 @@ class Gateway:
         """Invokes the route of a message; what the client gets if the route answers."""
         stage, key = self._select(connection, text)
         if key not in stage.deployment.routes:
-            await self._catalog.refresh(older_than=JUST_NOW)
+            await self._catalog.refresh(connection.api_id, older_than=JUST_NOW)
             stage, key = self._select(connection, text)
         route = stage.route(key)
         if route is None:
