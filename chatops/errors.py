@@ -91,13 +91,13 @@ def _told(error: BaseException) -> Explanation:
     from botocore import exceptions as boto
 
     from .aws import Interrupted, TimedOut
-    from .deploy.apply import NotConverged
+    from .deploy.apply import NotConverged, Stopped
     from .deploy.resource import Blocked
     from .resources.function import FunctionFailed
     from .resources.stage import DeploymentFailed
 
     again = "Run the same command again; it continues where this one ended."
-    if isinstance(error, Interrupted):
+    if isinstance(error, (Interrupted, Stopped)):
         return Explanation("Stopped", "the run was interrupted while it waited", again, INTERRUPTED)
     if isinstance(error, Blocked):
         return Explanation("Blocked", error.why, error.hint)

@@ -56,6 +56,15 @@ class FunctionParser:
         if retention not in RETENTIONS:
             days = ", ".join(map(str, RETENTIONS))
             read.problem(keys["log_retention"], f"{path}.log_retention", f"CloudWatch Logs takes only {days} days")
+        include = tuple(
+            self._file(one, f"{path}.include.{at}")
+            for at, one in enumerate(read.items(keys.get("include"), f"{path}.include"))
+        )
+        taken = {source.name}
+        for one in include:
+            if one.name in taken:
+                read.problem(keys["include"], f"{path}.include", f"the zip would have two files {shown(one.name)}")
+            taken.add(one.name)
         return Function(
             name=name,
             source=source,
@@ -70,10 +79,7 @@ class FunctionParser:
                 self._allow(one, f"{path}.allow.{at}")
                 for at, one in enumerate(read.items(keys.get("allow"), f"{path}.allow"))
             ),
-            include=tuple(
-                self._file(one, f"{path}.include.{at}")
-                for at, one in enumerate(read.items(keys.get("include"), f"{path}.include"))
-            ),
+            include=include,
             environment=self._environment(keys.get("environment"), f"{path}.environment"),
             runtime=read.text(
                 keys.get("runtime"), f"{path}.runtime", usual.runtime, pattern=r"python3\.\d+", rule="a Python runtime"

@@ -9,23 +9,17 @@ connection of its own that is kept alive, post side by side, so one that has to 
 import asyncio
 import math
 import random
-import socket
-import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from typing import NamedTuple
 
 import http1
-from sigv4 import Signer
+from endpoint import Endpoint
 
 IN_FLIGHT = 256
 """The most posts at a time: with 25 ms for each, that is 10,000 a second, an account's quota."""
-CONNECT_TIMEOUT = 3.0
 REPLY_TIMEOUT = 5.0
-KEEP_ALIVE = 20.0
-"""Seconds for which a connection is kept from one broadcast to the next. One that a firewall forgot swallows posts."""
 TRIES = 12
 """How often a post is tried, waiting longer each time: some eight seconds in all, if time allows."""
 TRIES_PER_LOST_REPLY = 4
@@ -73,61 +67,9 @@ def only(connection_id: str) -> Reader:
     return read
 
 
-class Endpoint:
-    """Where one stage of a WebSocket API takes posts to its connections. Keep it for the life of the process.
-
-    It owns an event loop, because the HTTP connections that it keeps open from one broadcast to the next belong to one.
-    """
-
-    def __init__(self, url: str, credentials: Any, region: str) -> None:
-        """Takes the stage's URL, with http or https, and botocore credentials."""
-        parts = urlsplit(url)
-        self._host = parts.hostname or ""
-        self._is_secure = parts.scheme == "https"
-        self._port = parts.port or (443 if self._is_secure else 80)
-        self._folder = parts.path.rstrip("/") + "/@connections/"
-        self._signer = Signer(credentials, region, parts.netloc, self._folder)
-        self._loop = asyncio.new_event_loop()
-        self._idle: list[tuple[float, http1.Connection]] = []
-
-    def post(self, message: bytes, read: Reader, seconds: float) -> Outcome:
-        """Posts the message to every connection that `read` finds; returns when that is done, or time is up."""
-        return self._loop.run_until_complete(Broadcast(self, message).run(read, seconds))
-
-    def close(self) -> None:
-        """Closes what is kept open. Lambda never asks for it: it ends the process."""
-        for _, http in self._idle:
-            http.close()
-        self._loop.close()
-
-    def request(self, connection_id: str, message: bytes, message_sha256: str) -> bytes:
-        """A signed HTTP request that posts the message."""
-        name = quote(connection_id, safe="")
-        head = f"POST {self._folder}{name} HTTP/1.1\r\ncontent-length: {len(message)}\r\n"
-        return f"{head}{self._signer.headers(name, message_sha256)}\r\n".encode() + message
-
-    async def addresses(self) -> list[http1.Address]:
-        """The host's addresses, of the family that the system prefers."""
-        found = await self._loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-        return [(family, place) for family, _, _, _, place in found if family == found[0][0]]
-
-    async def connect(self, address: http1.Address) -> http1.Connection:
-        """A new HTTP connection to one of the host's addresses."""
-        return await http1.connect(address, self._host if self._is_secure else None, CONNECT_TIMEOUT)
-
-    def take(self) -> http1.Connection | None:
-        """An HTTP connection that an earlier broadcast left open, if there is one."""
-        while self._idle:
-            since, http = self._idle.pop()
-            # Not the monotonic clock: it may stand still while Lambda freezes the process, the other end does not.
-            if http.is_open and time.time() - since < KEEP_ALIVE:
-                return http
-            http.close()
-        return None
-
-    def keep(self, http: http1.Connection) -> None:
-        """Leaves an HTTP connection open for the next broadcast."""
-        self._idle.append((time.time(), http))
+def post_to_all(endpoint: Endpoint, message: bytes, read: Reader, seconds: float) -> Outcome:
+    """Posts the message to every connection that `read` finds; returns when that is done, or time is up."""
+    return endpoint.loop.run_until_complete(Broadcast(endpoint, message).run(read, seconds))
 
 
 class Broadcast:
@@ -157,9 +99,8 @@ class Broadcast:
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Exception):
                 raise result
-        outcome = self._outcome
-        outcome.unreached = self._found - outcome.sent - len(outcome.gone) - len(outcome.failed)
-        return outcome
+        reached = self._outcome.sent + len(self._outcome.gone) + len(self._outcome.failed)
+        return replace(self._outcome, unreached=self._found - reached)
 
     async def _post_to_all(self, read: Reader) -> None:
         self._outcome.interruption = TimeoutError("time was up")
@@ -232,8 +173,8 @@ class Broadcast:
             self._jobs.task_done()
             return
         self._outcome.retried += 1
-        loop = asyncio.get_running_loop()
-        self._retries.append(loop.call_later(backoff(tries), self._put_back, connection_id, tries))
+        later = asyncio.get_running_loop().call_later
+        self._retries.append(later(backoff(tries), self._put_back, connection_id, tries))
 
     def _put_back(self, connection_id: str, tries: int) -> None:
         self._jobs.put_nowait((connection_id, tries))

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import botocore.session
 import message
 from botocore.config import Config
-from fanout import Endpoint, Outcome, Reader, only
+from endpoint import Endpoint
+from fanout import Outcome, Reader, only, post_to_all
 from table import Table
 
 LONGEST_RUN = 28.0
@@ -80,7 +81,8 @@ def post(request: dict[str, Any], data: bytes, read: Reader, ends: float) -> Out
 
     `ends`, in seconds of the monotonic clock, is when all must be over: what is left then is left out.
     """
-    outcome = endpoint(endpoint_url(request)).post(data, read, seconds=0.9 * (ends - time.monotonic()))
+    seconds = 0.9 * (ends - time.monotonic())
+    outcome = post_to_all(endpoint(endpoint_url(request)), data, read, seconds)
     not_deleted = connections.forget(outcome.gone, until=(time.monotonic() + ends) / 2)
     for failure in outcome.failed:
         log("post_failed", connectionId=failure.connection_id, status=failure.status, error=failure.error)

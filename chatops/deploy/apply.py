@@ -25,6 +25,10 @@ class NotConverged(Exception):
         super().__init__(f"{resource} did not converge: {', '.join(self.paths)}")
 
 
+class Stopped(Exception):
+    """A step was carried out, and the run was stopped before that showed."""
+
+
 class UnknownValue(Exception):
     """A step needed a value that is not known: a mistake in the order of the resources."""
 
@@ -128,7 +132,9 @@ def _settled(
         left = _still_different(resource, live, desired)
         if not left:
             return live
-        if time.monotonic() >= deadline or stop.is_set():
+        if stop.is_set():
+            raise Stopped(step.name)
+        if time.monotonic() >= deadline:
             raise NotConverged(step.name, (change.path for change in left))
         stop.wait(pause)
         pause = min(pause * 2, 2.0)

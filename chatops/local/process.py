@@ -52,6 +52,18 @@ class Process:
             return None
 
     @property
+    def listens(self) -> bool:
+        """True when it is this process that listens at its port."""
+        import psutil
+
+        process = self.find()
+        try:
+            connections = process.net_connections(kind="tcp") if process else []
+        except psutil.Error:
+            return False
+        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == self.port for one in connections)
+
+    @property
     def is_healthy(self) -> bool:
         """True when it answers."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -127,7 +139,8 @@ def start(
     process = Process(module, running.pid, born, url, health, str(log))
     remember(process)
     deadline = time.monotonic() + START_LIMIT
-    while not process.is_healthy:
+    # That something answers is not enough: somebody else may have taken the port in the same moment.
+    while not (process.is_healthy and process.listens):
         if running.poll() is not None or time.monotonic() > deadline:
             how = "does not answer" if running.returncode is None else f"ended with code {running.returncode}"
             process.end()

@@ -98,19 +98,15 @@ def stop() -> list[Process]:
 
 
 def _start_aws(local: Local, say: Callable[[str], None]) -> Process:
-    port = free_port(USUAL_PORT)
-    if port != USUAL_PORT:
-        say(f"Port {USUAL_PORT} is taken by another program; the local AWS uses {port}.")
-
     def remember(process: Process) -> None:
         local.aws = process
         _remember(local)
 
     return _start(
         "ministack",
-        [],
-        {"GATEWAY_PORT": str(port), "BIND_HOST": HOST, "AUTH": "true"},
-        port=port,
+        lambda port: [],
+        lambda port: {"GATEWAY_PORT": str(port), "BIND_HOST": HOST, "AUTH": "true"},
+        usual_port=USUAL_PORT,
         health="/_ministack/health",
         log="local.log",
         remember=remember,
@@ -120,7 +116,6 @@ def _start_aws(local: Local, say: Callable[[str], None]) -> Process:
 
 def _start_front(local: Local, region: str, usual_port: int, say: Callable[[str], None]) -> Process:
     assert local.aws
-    port = free_port(usual_port)
 
     def remember(process: Process) -> None:
         local.fronts[region] = process
@@ -128,12 +123,12 @@ def _start_front(local: Local, region: str, usual_port: int, say: Callable[[str]
 
     snapshots = _folder() / "deployments" / str(local.aws.pid)
     snapshots.mkdir(parents=True, exist_ok=True)
-    arguments = ["--port", str(port), "--aws", local.aws.url, "--region", region, "--state-dir", str(snapshots)]
+    arguments = ["--aws", local.aws.url, "--region", region, "--state-dir", str(snapshots)]
     return _start(
         "chatops.local.front",
-        arguments,
-        {},
-        port=port,
+        lambda port: ["--port", str(port), *arguments],
+        lambda port: {},
+        usual_port=usual_port,
         health="/_chatops/health",
         log=f"front-{region}.log",
         remember=remember,
@@ -143,22 +138,39 @@ def _start_front(local: Local, region: str, usual_port: int, say: Callable[[str]
 
 def _start(
     module: str,
-    arguments: list[str],
-    environment: dict[str, str],
+    arguments: Callable[[int], list[str]],
+    environment: Callable[[int], dict[str, str]],
     *,
-    port: int,
+    usual_port: int,
     health: str,
     log: str,
     remember: Callable[[Process], None],
     say: Callable[[str], None],
 ) -> Process:
-    file, home, url = _folder() / log, _folder() / "home", f"http://{HOST}:{port}"
+    file, home = _folder() / log, _folder() / "home"
     home.mkdir(exist_ok=True)
-    say(f"Starting {module} at {url} (log: {file}) …")
-    try:
-        return start(module, arguments, environment, url=url, health=health, log=file, home=home, remember=remember)
-    except DidNotStart as error:
-        raise LocalError("The local AWS could not be started", str(error), f"Its log is {file}.") from None
+    end = ""
+    # Another program may take the port between the look at it and the start: then another port is tried.
+    for wanted in (usual_port, 0, 0):
+        port = free_port(wanted)
+        url = f"http://{HOST}:{port}"
+        if wanted and port != wanted:
+            say(f"Port {wanted} is taken by another program; {module} uses {port}.")
+        say(f"Starting {module} at {url} (log: {file}) …")
+        try:
+            return start(
+                module,
+                arguments(port),
+                environment(port),
+                url=url,
+                health=health,
+                log=file,
+                home=home,
+                remember=remember,
+            )
+        except DidNotStart as error:
+            end = str(error)
+    raise LocalError("The local AWS could not be started", end, f"Its log is {file}.")
 
 
 @contextmanager

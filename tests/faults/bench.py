@@ -198,7 +198,9 @@ class Bench:
         found: dict[str, Any] = json.loads(text)
         for what in found.values():
             if isinstance(what, dict) and "permissions" in what:
-                what["permissions"].sort()
+                # What names an API that is gone lets nobody in, and goes with the function.
+                alive = [one for one in what["permissions"] if ":execute-api:" not in one or ":<" in one]
+                what["permissions"] = sorted(alive)
         return found
 
     def _things(self) -> Iterator[tuple[str, Any]]:

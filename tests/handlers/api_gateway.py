@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,6 +53,10 @@ class ApiGateway:
         self.on_post: Callable[[str], object] = lambda connection_id: None
         self.answers_from = 1
         """How many posts have to be in flight before the first one is answered."""
+        self.rate = 0.0
+        """How many posts are taken in a second; the others are throttled. 0 takes all."""
+        self._tokens = 1.0
+        self._counted_at = time.monotonic()
         self._in_flight = 0
         self._are_answered = asyncio.Event()
         self._release = asyncio.Event()
@@ -99,6 +104,8 @@ class ApiGateway:
             self._are_answered.set()
         await self._are_answered.wait()
         waiting = self.answers[connection_id]
+        if self.rate and self._is_throttled():
+            waiting.insert(0, status(429))
         answer = waiting.pop(0) if waiting else self.always.get(connection_id, Answer())
         if answer.is_held:
             await self._release.wait()
@@ -109,6 +116,15 @@ class ApiGateway:
         if answer.then_closes:
             writer.close()
         await writer.drain()
+
+    def _is_throttled(self) -> bool:
+        now = time.monotonic()
+        self._tokens = min(1.0, self._tokens + (now - self._counted_at) * self.rate)
+        self._counted_at = now
+        if self._tokens < 1:
+            return True
+        self._tokens -= 1
+        return False
 
     def _run(self, tls: ssl.SSLContext | None, is_up: threading.Event) -> None:
         async def run() -> None:

@@ -24,7 +24,8 @@ from botocore.credentials import Credentials
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from fanout import Endpoint, Found, Outcome, Reader, only
+from endpoint import KEEP_ALIVE, Endpoint
+from fanout import Found, Outcome, Reader, only, post_to_all
 
 from tests.handlers.api_gateway import CHUNKED, DROPPED, LOST, SILENT, Answer, ApiGateway, status
 
@@ -42,7 +43,7 @@ def endpoint(gateway: ApiGateway) -> Iterator[Endpoint]:
 
 @pytest.fixture(autouse=True)
 def _waits_are_short_and_patience_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fanout, "CONNECT_TIMEOUT", LONG_ENOUGH)
+    monkeypatch.setattr("endpoint.CONNECT_TIMEOUT", LONG_ENOUGH)
     monkeypatch.setattr(fanout, "REPLY_TIMEOUT", LONG_ENOUGH)
     monkeypatch.setattr(fanout, "FIRST_WAIT", 0.001)
     monkeypatch.setattr(fanout, "LONGEST_WAIT", 0.01)
@@ -58,7 +59,7 @@ def pages(*pages: list[str]) -> Reader:
 
 def post(endpoint: Endpoint, *connection_ids: str, seconds: float = LONG_ENOUGH) -> Outcome:
     began = time.monotonic()
-    outcome = endpoint.post(MESSAGE, pages(list(connection_ids)), seconds)
+    outcome = post_to_all(endpoint, MESSAGE, pages(list(connection_ids)), seconds)
     assert seconds < LONG_ENOUGH or time.monotonic() - began < LONG_ENOUGH / 2, "it waited for its time to be up"
     return outcome
 
@@ -68,7 +69,7 @@ def names(count: int) -> list[str]:
 
 
 def test_every_connection_gets_the_message_once_and_byte_for_byte(gateway: ApiGateway, endpoint: Endpoint) -> None:
-    outcome = endpoint.post(MESSAGE, pages(names(700)[:500], [], names(700)[500:]), LONG_ENOUGH)
+    outcome = post_to_all(endpoint, MESSAGE, pages(names(700)[:500], [], names(700)[500:]), LONG_ENOUGH)
 
     assert gateway.delivered == {name: [MESSAGE] for name in names(700)}
     assert outcome == Outcome(sent=700, pages=3)
@@ -80,7 +81,7 @@ def test_a_table_without_connections_is_no_trouble(gateway: ApiGateway, endpoint
 
 
 def test_one_connection_can_be_posted_to_alone(gateway: ApiGateway, endpoint: Endpoint) -> None:
-    assert endpoint.post(b"pong", only("abc="), LONG_ENOUGH).sent == 1
+    assert post_to_all(endpoint, b"pong", only("abc="), LONG_ENOUGH).sent == 1
     assert gateway.delivered == {"abc=": [b"pong"]}
 
 
@@ -107,6 +108,20 @@ def test_a_connection_that_stays_throttled_is_given_up(gateway: ApiGateway, endp
     assert outcome.sent == 1
     assert outcome.failed == [("b", 429, '{"message":"Too many"}')]
     assert outcome.retried == fanout.TRIES - 1 == gateway.posts - 2
+
+
+def test_where_the_whole_account_is_throttled_the_posts_slow_down_until_all_get_through(
+    gateway: ApiGateway, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fanout, "FIRST_WAIT", 0.02)
+    monkeypatch.setattr(fanout, "LONGEST_WAIT", 0.4)
+    monkeypatch.setattr(fanout, "TRIES", 100)
+    gateway.rate = 200
+
+    outcome = post(endpoint, *names(400))
+
+    assert (outcome.sent, outcome.failed) == (400, [])
+    assert outcome.retried < 4 * 400
 
 
 @pytest.mark.parametrize("code", [400, 403, 404, 413])
@@ -178,7 +193,7 @@ def test_silent_connections_hold_up_no_other(gateway: ApiGateway, endpoint: Endp
         assert await asyncio.to_thread(all_are_posted.wait, LONG_ENOUGH / 2)
         gateway.release()
 
-    assert endpoint.post(MESSAGE, read, LONG_ENOUGH) == Outcome(sent=1000, pages=1)
+    assert post_to_all(endpoint, MESSAGE, read, LONG_ENOUGH) == Outcome(sent=1000, pages=1)
 
 
 def test_when_time_is_up_those_who_were_not_reached_are_counted(gateway: ApiGateway, endpoint: Endpoint) -> None:
@@ -237,7 +252,7 @@ def test_a_page_is_posted_while_the_next_is_read(gateway: ApiGateway, endpoint: 
         assert await asyncio.to_thread(first_is_posted.wait, LONG_ENOUGH)
         found(["b"])
 
-    assert endpoint.post(MESSAGE, read, LONG_ENOUGH) == Outcome(sent=2, pages=2)
+    assert post_to_all(endpoint, MESSAGE, read, LONG_ENOUGH) == Outcome(sent=2, pages=2)
 
 
 def test_connections_found_before_reading_failed_get_the_message(gateway: ApiGateway, endpoint: Endpoint) -> None:
@@ -245,7 +260,7 @@ def test_connections_found_before_reading_failed_get_the_message(gateway: ApiGat
         found(["a", "b"])
         raise ConnectionError("no table")
 
-    outcome = endpoint.post(MESSAGE, read, LONG_ENOUGH)
+    outcome = post_to_all(endpoint, MESSAGE, read, LONG_ENOUGH)
 
     assert (outcome.sent, str(outcome.interruption)) == (2, "no table")
 
@@ -255,7 +270,7 @@ def test_reading_that_takes_too_long_is_interrupted(gateway: ApiGateway, endpoin
         found(["a"])
         await asyncio.Event().wait()
 
-    outcome = endpoint.post(MESSAGE, read, seconds=1.5)
+    outcome = post_to_all(endpoint, MESSAGE, read, seconds=1.5)
 
     assert outcome.sent == 1
     assert isinstance(outcome.interruption, TimeoutError)
@@ -291,7 +306,7 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again(
     gateway: ApiGateway, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post(endpoint, "a")
-    thawed = time.time() + fanout.KEEP_ALIVE + 1
+    thawed = time.time() + KEEP_ALIVE + 1
     monkeypatch.setattr(time, "time", lambda: thawed)
 
     assert post(endpoint, "a").sent == 1

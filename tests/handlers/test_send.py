@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import fanout
@@ -263,14 +263,14 @@ def test_whatever_a_client_sends_it_is_either_broadcast_or_answered_with_one_fra
 ) -> None:
     posts: list[tuple[bytes, Any]] = []
 
-    def post(data: bytes, read: Any, seconds: float) -> fanout.Outcome:
+    def post_to_all(endpoint: Any, data: bytes, read: Any, seconds: float) -> fanout.Outcome:
         posts.append((data, read))
         return fanout.Outcome()
 
     sent = event(body, route, isBase64Encoded=is_binary)
     sent["requestContext"]["requestId"] = request_id
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(send, "endpoint", lambda url: SimpleNamespace(post=post))
+        patch.setattr(send, "post_to_all", post_to_all)
         assert send.lambda_handler(sent, Context()) == {"statusCode": 200}
 
     ((data, read),) = posts
