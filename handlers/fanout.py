@@ -182,8 +182,8 @@ class Broadcast:
 
 
 def workers_for(connections: int) -> int:
-    """How many posts to have in flight: a TLS handshake costs the CPU of some thirty posts, so few for a small chat."""
-    return min(connections, IN_FLIGHT, math.ceil(4 * math.sqrt(connections)))
+    """How many posts to have in flight: few for a small chat, as a TLS handshake costs the CPU of a dozen posts."""
+    return min(connections, IN_FLIGHT, math.ceil(2 * math.sqrt(connections)))
 
 
 def backoff(tries: int) -> float:

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from chatops.local.server import emulator_environment
+
 START_LIMIT = 30.0
 
 for _key in [key for key in os.environ if key.startswith(("AWS_", "CHATOPS_"))]:
@@ -62,7 +64,7 @@ def ministack() -> Iterator[str]:
         port = one.getsockname()[1]
     with tempfile.TemporaryDirectory() as home, tempfile.TemporaryFile() as log:
         kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
-        server = {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "AUTH": "true", "HOME": home}
+        server = {**emulator_environment(port), "HOME": home}
         process = subprocess.Popen(
             [sys.executable, "-m", "ministack"], env={**kept, **server}, cwd=home, stdout=log, stderr=log
         )

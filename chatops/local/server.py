@@ -97,6 +97,14 @@ def stop() -> list[Process]:
     return ended
 
 
+def emulator_environment(port: int) -> dict[str, str]:
+    """The settings of MiniStack: IAM enforced, and nothing but this port of the loopback address is opened.
+
+    Its MQTT broker (`IOT_MTLS_ENABLED`) listens on every address, whatever `BIND_HOST` says, so it stays off.
+    """
+    return {"GATEWAY_PORT": str(port), "BIND_HOST": HOST, "AUTH": "true", "IOT_MTLS_ENABLED": "false"}
+
+
 def _start_aws(local: Local, say: Callable[[str], None]) -> Process:
     def remember(process: Process) -> None:
         local.aws = process
@@ -105,7 +113,7 @@ def _start_aws(local: Local, say: Callable[[str], None]) -> Process:
     return _start(
         "ministack",
         lambda port: [],
-        lambda port: {"GATEWAY_PORT": str(port), "BIND_HOST": HOST, "AUTH": "true"},
+        emulator_environment,
         usual_port=USUAL_PORT,
         health="/_ministack/health",
         log="local.log",

@@ -166,7 +166,7 @@ def observe(bench: Bench, mine: Stack) -> None:
         plan = mine.plan_up()
         assert plan.in_sync
         table, url = mine.config.table, mine.connections_url(plan.live)
-        assert roster.read(mine.aws, table, url).live == 1
+        assert roster.read(mine.aws, table, url).live
     functions = [one.name for one in mine.config.functions.values()]
     list(Logs(mine.aws, functions, 600, None, None).history())
     metrics.measure(mine.aws, [metrics.function(functions[0])], 600)

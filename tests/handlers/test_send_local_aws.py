@@ -23,6 +23,8 @@ import http1
 import pytest
 import websockets.sync.client as websockets
 
+from chatops.local.server import emulator_environment
+
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("handlers_on_a_local_aws")]
 
 REGION = "ap-northeast-2"
@@ -39,7 +41,7 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    own = {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "AUTH": "true", "MINISTACK_REGION": REGION}
+    own = {**emulator_environment(port), "MINISTACK_REGION": REGION}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     log = tmp_path_factory.mktemp("ministack") / "log"
     with log.open("w") as output:

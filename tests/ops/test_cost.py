@@ -68,3 +68,18 @@ def test_the_docs_tell_the_numbers_that_are_computed(config: Config) -> None:
     computed = {item.name: f"{item.dollars:,.2f}" for item in worst_hour(config)}
     assert told == {**computed, "together": f"{dollars(config):,.2f}"}
     assert str(prices()["as_of"]) in text
+
+
+def test_the_docs_tell_what_lower_limits_cost(config: Config) -> None:
+    chat = config.websocket
+    small = replace(chat, max_message_bytes=4096)
+    webs = (
+        replace(chat, throttle=Throttle(Limit(10_000, 5_000))),
+        chat,
+        small,
+        replace(small, throttle=Throttle(Limit(5, 20))),
+        replace(chat, max_message_bytes=1024, throttle=Throttle(Limit(1, 10))),
+    )
+    text = DOCS.read_text(encoding="utf-8").partition("| config | the worst hour |")[2]
+    told = re.findall(r"\| \$([\d,]+) \|$", text, re.M)
+    assert told == [f"{dollars(replace(config, websocket=one)):,.0f}" for one in webs]

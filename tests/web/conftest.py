@@ -71,6 +71,8 @@ class ImitatedApi:
     def talk(self, connection: ServerConnection) -> None:
         with self.lock:
             self.connections.add(connection)
+            if self.is_cut:  # since its handshake
+                self.drop(connection)
         try:
             for frame in connection:
                 self.route(connection, str(frame))

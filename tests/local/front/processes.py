@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from chatops.local.server import emulator_environment
+
 ROOT = Path(__file__).parents[3]
 REGION = "ap-northeast-2"
 
@@ -25,7 +27,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    command: Sequence[str], health: str, log: Path, cwd: Path | None = None, **environment: str
+    command: Sequence[str], health: str, log: Path, cwd: Path | None = None, /, **environment: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process that answers at `health`, until the block ends. It gets none of the user's AWS settings."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "COV_"))}
@@ -69,9 +71,7 @@ def ministack(folder: Path) -> Iterator[str]:
         [sys.executable, "-m", "ministack"],
         f"{url}/_ministack/health",
         folder / f"ministack-{port}.log",
-        AUTH="true",
-        BIND_HOST="127.0.0.1",
-        GATEWAY_PORT=str(port),
+        **emulator_environment(port),
     ):
         yield url
 

@@ -137,7 +137,7 @@ class ServerlessOfflineTarget(Target):
             "SLS_NOTIFICATIONS_MODE": "off",
         }
         log = self.folder / f"serverless-{port}.log"
-        self._running.enter_context(running(command, connections_url, log, cwd=service, **environment))
+        self._running.enter_context(running(command, connections_url, log, service, **environment))
         return Chat(f"ws://127.0.0.1:{port}/", connections_url, self.sink)
 
     def _definition(self, shape: Shape, connections_url: str) -> object:
