@@ -55,9 +55,21 @@ http {{
       echo -n "";
     }}
     location /floor/ {{ return 200; }}
+    location /asked/ {{
+      if ($is_gone) {{ return 410; }}
+      if ($is_throttled) {{ return 429; }}
+      echo_sleep 0.015;
+      echo -n '{known}';
+    }}
   }}
 }}
 """
+
+KNOWN = """{
+  "connectedAt": "2025-01-31T09:30:00.125Z", "lastActiveAt": "2025-01-31T09:31:00Z",
+  "identity": {"sourceIp": "203.0.113.7", "userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101"}
+}"""
+"""What API Gateway tells of a connection."""
 
 
 @dataclass
@@ -71,6 +83,11 @@ class Sink:
     def url(self, milliseconds: int) -> str:
         """A stage's URL, under which posts are answered after so long."""
         return f"https://localhost:{self.port}/{milliseconds}/demo"
+
+    @property
+    def asked_url(self) -> str:
+        """A stage's URL, under which questions about connections are answered after 15 ms."""
+        return f"https://localhost:{self.port}/asked/demo"
 
     @property
     def cpu_seconds(self) -> float:
@@ -100,7 +117,7 @@ def nginx() -> Iterator[Sink]:
             capture_output=True,
         )
         config = folder / "config"
-        config.write_text(CONFIG.format(module=ECHO_MODULE, folder=folder, port=port))
+        config.write_text(CONFIG.format(module=ECHO_MODULE, folder=folder, port=port, known=KNOWN))
         process = subprocess.Popen(["nginx", "-p", folder, "-c", config, "-e", "stderr"])
         try:
             wait_for(port)
@@ -141,7 +158,8 @@ class Table(BaseHTTPRequestHandler):
             start, end = self.rows * segment // segments, self.rows * (segment + 1) // segments
             if "ExclusiveStartKey" in query:
                 start = int(query["ExclusiveStartKey"]["connectionId"]["S"][8:15]) + 1
-            body = page(start, min(end, start + ROWS_PER_PAGE), end, "ProjectionExpression" in query)
+            what = query.get("Select") or "ProjectionExpression" in query
+            body = page(start, min(end, start + ROWS_PER_PAGE), end, what)
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Content-Type", "application/x-amz-json-1.0")
@@ -153,11 +171,12 @@ class Table(BaseHTTPRequestHandler):
 
 
 @cache
-def page(start: int, stop: int, end: int, is_projected: bool) -> bytes:
-    """One page of a scan, in JSON."""
-    rest = {} if is_projected else {"connectedAt": {"S": "2025-01-31T09:30:00.125Z"}, "expiresAt": {"N": "9999999999"}}
-    items = [{"connectionId": {"S": connection_id(number)}, **rest} for number in range(start, stop)]
-    answer: dict[str, object] = {"Items": items, "Count": len(items), "ScannedCount": len(items)}
+def page(start: int, stop: int, end: int, what: str | bool) -> bytes:
+    """One page of a scan, in JSON: whole items, the keys alone (True), or only how many there are ("COUNT")."""
+    rest = {} if what else {"connectedAt": {"S": "2025-01-31T09:30:00.125Z"}, "expiresAt": {"N": "9999999999"}}
+    answer: dict[str, object] = {"Count": stop - start, "ScannedCount": stop - start}
+    if what != "COUNT":
+        answer["Items"] = [{"connectionId": {"S": connection_id(number)}, **rest} for number in range(start, stop)]
     if stop < end:
         answer["LastEvaluatedKey"] = {"connectionId": {"S": connection_id(stop - 1)}}
     return json.dumps(answer).encode()
