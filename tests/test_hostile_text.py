@@ -20,13 +20,17 @@ from chatops.deploy.apply import Outcome
 from chatops.deploy.plan import Action, Plan, Step
 from chatops.deploy.resource import Change, Live
 from chatops.errors import ChatopsError, ConfigError
-from chatops.ops import chat_words
+from chatops.ops import chat_words, metrics
 from chatops.ops.chat_wire import Message, Notice
 from chatops.ops.connections import Connection
+from chatops.ops.doctor.finding import Diagnosis, Finding, Severity
+from chatops.ops.find import Found, Place
 from chatops.ops.logs import Line
+from chatops.ops.metrics import Measured, Series
 from chatops.ops.roster import Roster
 from chatops.ops.smoke import Check, Report
-from chatops.render import Output
+from chatops.render import Output, doctor, find
+from chatops.render import metrics as metric_lines
 from chatops.render.events import Board
 from chatops.render.logs import LogBook
 from chatops.render.tables import connections_table
@@ -121,6 +125,15 @@ def everything(text: str) -> Iterable[Callable[[Output], Any]]:
         if not output.as_json:
             output.line(chat_words.roll([connection], 1))
 
+    def asked(output: Output) -> None:
+        place = Place(text, (text,), (Found(text, text), Found(text, None)), None)
+        find.show(output, {**WHERE, "region": text}, [place, Place(text, refusal=text)])
+        counted = metrics.Metric("Count", "messages", "Sum")
+        measured = Measured(NOW, NOW, 60, {text: [Series(counted, (1.0, None), {"sum": 1.0})]})
+        metric_lines.show(output, WHERE, measured, text)
+        findings = tuple(Finding(severity, text, text, text) for severity in Severity)
+        doctor.show(output, Diagnosis(findings, {"stack": text}))
+
     def errors(output: Output) -> None:
         output.error(client_error(text))
         output.error(ChatopsError(text, text, text))
@@ -133,7 +146,7 @@ def everything(text: str) -> Iterable[Callable[[Output], Any]]:
     yield lambda output: output.summary(WHERE, outcome, outputs, text)
     yield lambda output: output.status(WHERE, plan, outputs, roster, watched=False)
     yield lambda output: output.smoke(Report([Check("connect", False, 1.0, text)]))
-    yield from (logs, watching, chat, errors)
+    yield from (logs, watching, chat, asked, errors)
     yield lambda output: None if output.as_json else output.say(text)
 
 

@@ -48,7 +48,10 @@ def test_a_whole_debug_run_writes_no_secret_but_the_invite(debugged: Chatops) ->
     runs.remove(invite)
     query = invite.out.strip().partition("?")[2]
     signature = query.rpartition("=")[2]
-    for arguments in (["status"], ["smoke"], ["plan"], ["send", "hi"], ["url"], ["kick", "nobody"], ["up", "--json"]):
+    for arguments in (
+        *(["status"], ["smoke"], ["plan"], ["send", "hi"], ["url"], ["kick", "nobody"], ["prune"], ["up", "--json"]),
+        *(["chat"], ["logs"], ["metrics"], ["doctor"], ["find"], ["policy"]),
+    ):
         run(*arguments)
     run("status", "--config", "missing.yaml")
     run("down", "--yes")

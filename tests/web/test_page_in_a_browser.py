@@ -1,11 +1,14 @@
 """The chat page, driven in Chromium: what people do with it, and what strangers try."""
 
 import json
+import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from websockets.sync.client import ClientConnection, connect
+
+from tests.test_hostile_text import CORPUS, dangerous
 
 from .conftest import Chat, OpenPage
 
@@ -153,6 +156,24 @@ def test_hidden_characters_are_spelled_out(open_page: OpenPage, wscat: ClientCon
     messages(page, "nobody").wait_for()
     assert shown(page)[:2] == ["photo⟨U+202E⟩gpj.exe", "a⟨U+200B ×30000⟩b"]
     assert messages(page, "nobody").locator(".name bdi").inner_text() == "⟨U+3164⟩"
+
+
+def test_text_that_means_harm_is_shown_by_the_page_without_a_character_that_hides_or_turns_it(
+    open_page: OpenPage, wscat: ClientConnection
+) -> None:
+    page = open_page()
+    whole = [text.encode(errors="ignore").decode() for text in CORPUS.values() if len(text) < 10_000]
+    for text in whole:
+        wscat.send(json.dumps({"action": "sendMessage", "message": text}))
+        wscat.send(json.dumps({"action": "sendMessage", "message": f"<{text}> {text}"}))
+    broadcast(wscat, "the end")
+    messages(page, "the end").wait_for()
+    assert len(shown(page)) == 2 * len(whole) + 1
+    seen = dangerous(page.get_by_role("log").inner_text().replace("\t", ""))
+    # What no font has is a box of its own in a browser: seen, and nothing else.
+    assert [one for one in seen if unicodedata.category(one) not in ("Cn", "Co")] == []
+    inside = page.get_by_role("log").locator("script, img, a, iframe, style")
+    assert inside.count() == 0 and page.title() == open_page().title()
 
 
 @pytest.mark.parametrize("width", [320, 360, 1280])
