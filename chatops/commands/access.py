@@ -23,6 +23,7 @@ class Group(str, Enum):
     DEPLOY = "deploy"
     OBSERVE = "observe"
     OPERATE = "operate"
+    DIAGNOSE = "diagnose"
 
 
 @command(app)

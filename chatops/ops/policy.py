@@ -16,6 +16,7 @@ GROUPS = {
     "deploy": "up, plan, down",
     "observe": "status, plan, url, open, logs, metrics",
     "operate": "url, kick, send, prune, smoke, chat, invite",
+    "diagnose": "doctor, find",
 }
 """The groups of commands, and what is in them."""
 
@@ -40,7 +41,7 @@ def policy(stack: Stack, groups: Iterable[str]) -> dict[str, Any]:
     live = stack.websocket.observe(stack.aws, lambda _: None)
     names = _Names(stack, live.outputs["api_id"] if live else "*")
     for group in groups:
-        for need in {"deploy": _deploy, "observe": _observe, "operate": _operate}[group](names):
+        for need in NEEDS[group](names):
             found.setdefault((need.resources, need.condition), {}).update(dict.fromkeys(need.names))
     return {
         "Version": "2012-10-17",
@@ -62,6 +63,16 @@ class _Names:
     def __init__(self, stack: Stack, api_id: str) -> None:
         aws, config = stack.aws, stack.config
         functions = [one.name for one in config.functions.values()]
+
+        def anywhere(service: str, resource: str, account: str) -> str:
+            return f"arn:{aws.partition}:{service}:*:{account}:{resource}"
+
+        self.apis_anywhere = tuple(anywhere("apigateway", path, "") for path in ("/apis", "/apis/*"))
+        self.table_anywhere = (anywhere("dynamodb", f"table/{config.table.name}", aws.account),)
+        self.functions_anywhere = tuple(anywhere("lambda", f"function:{one}", aws.account) for one in functions)
+        self.gateway_account = (aws.arn("apigateway", "/account", account=False),)
+        callers = tuple(aws.arn("iam", f"{kind}/*", region=False) for kind in ("role", "user"))
+        self.callers = ("*",) if aws.endpoint_url else callers
         self.closed = config.websocket.auth == "iam"
         self.reserves = any(one.reserved_concurrency for one in config.functions.values())
         self.table = (aws.arn("dynamodb", f"table/{config.table.name}"),)
@@ -133,3 +144,22 @@ def _operate(names: _Names) -> Iterator[Need]:
     yield Need("execute-api", "ManageConnections", methods)
     if names.closed:
         yield Need("execute-api", "Invoke", (f"{names.stage}/$connect",))
+
+
+def _diagnose(names: _Names) -> Iterator[Need]:
+    yield from _observe(names)
+    # Of the account, and of whoever asks.
+    yield Need("iam", "GetAccountSummary", ("*",))
+    yield Need("iam", "GetRole SimulatePrincipalPolicy", names.callers)
+    yield Need("lambda", "GetAccountSettings", ("*",))
+    yield Need("dynamodb", "ListTables", ("*",))
+    yield Need("servicequotas", "GetServiceQuota", ("*",))
+    yield Need("apigateway", "GET", names.gateway_account)
+    # What find looks for in every region.
+    yield Need("account", "ListRegions", ("*",))
+    yield Need("apigateway", "GET", names.apis_anywhere)
+    yield Need("dynamodb", "DescribeTable ListTagsOfResource", names.table_anywhere)
+    yield Need("lambda", "GetFunction", names.functions_anywhere)
+
+
+NEEDS = {"deploy": _deploy, "observe": _observe, "operate": _operate, "diagnose": _diagnose}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from chatops import config as configs
 from chatops.aws import STACK_TAG, Aws, absent_is_fine
 from chatops.deploy.apply import apply
 from chatops.deploy.plan import Action
-from chatops.ops import access, connections, metrics, roster
+from chatops.ops import access, connections, doctor, find, metrics, roster
 from chatops.ops.logs import Logs
 from chatops.ops.policy import GROUPS, policy
 from chatops.resources.api import Api
@@ -189,6 +190,17 @@ def operate(bench: Bench, mine: Stack) -> None:
         assert connections.prune(mine.aws, table.name, table.key, found)[0] >= 1
 
 
+def diagnose(bench: Bench, mine: Stack) -> None:
+    """What `doctor` and `find` do: neither ends with what it is refused, both tell it."""
+    patient = Stack(bench.config, copy(mine.aws))
+    told = [f"{one.what}: {one.why}" for one in doctor.examine(lambda: patient).findings]
+    told += [str(place.refusal) for place in find.find(patient.aws, bench.config)]
+    refused = [one for one in told if "AccessDenied" in one]
+    if refused:
+        answer = {"Error": {"Code": "AccessDenied", "Message": "\n".join(refused)}}
+        raise ClientError(answer, "diagnose")
+
+
 RUNS = {"deploy": deploy, "observe": observe, "operate": operate}
 
 
@@ -246,6 +258,23 @@ def test_using_the_chat_needs_each_action_of_its_policy_and_no_other(bench: Benc
     assert needless == []
 
 
+def test_a_diagnosis_needs_each_action_of_its_policy(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find, "regions", lambda aws: ([REGION, "us-east-1"], []))
+    up(bench.root)
+    document = policy(bench.root, ["diagnose"])
+    row = {"connectionId": {"S": "gone="}}
+    bench.root.aws.client("dynamodb").put_item(TableName=bench.config.table.name, Item=row)
+    diagnose(bench, bench.holder(document))
+    needless = []
+    for action in all_actions(document):
+        mine = bench.holder(without(document, action))
+        if not refusal(lambda mine=mine: diagnose(bench, mine)):  # type: ignore[misc]
+            needless.append(action)
+    # MiniStack lets everybody see these settings; find and doctor go on without the regions and quotas, with what AWS
+    # gives everyone.
+    assert needless == ["account:ListRegions", "lambda:GetAccountSettings", "servicequotas:GetServiceQuota"]
+
+
 def test_each_method_of_the_connections_is_needed(bench: Bench) -> None:
     up(bench.root)
     document = policy(bench.root, ["operate"])
@@ -276,7 +305,9 @@ def test_a_policy_has_no_action_by_a_wildcard_and_names_resources_wherever_aws_l
     on_aws = policy(real, GROUPS)
     assert all_actions(on_aws) == all_actions(document)
     unscoped = {action for one in on_aws["Statement"] if one["Resource"] == "*" for action in one["Action"]}
-    assert unscoped == {"cloudwatch:GetMetricData", "iam:ListRoles", "tag:GetResources"}
+    unscopable = {"account:ListRegions", "dynamodb:ListTables", "lambda:GetAccountSettings"}
+    unscopable |= {"iam:GetAccountSummary", "servicequotas:GetServiceQuota"}
+    assert unscoped == unscopable | {"cloudwatch:GetMetricData", "iam:ListRoles", "tag:GetResources"}
     assert len(json.dumps(document, separators=(",", ":"))) < 6144, "AWS takes no larger managed policy"
 
 
