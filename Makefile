@@ -65,6 +65,11 @@ chatops/web/node_modules/.package-lock.json: chatops/web/package-lock.json
 	$(BIN)/pip install --quiet --editable '.[local]'
 	touch $@
 
-.venv/test: .venv/bin/python pyproject.toml
+.venv/test: .venv/bin/python pyproject.toml requirements-ci.lock  # in CI what is locked, else the newest
+ifeq ($(CI),true)
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-ci.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+else
 	$(BIN)/pip install --quiet --editable '.[test]'
+endif
 	touch $@
