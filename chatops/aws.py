@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
+from copy import copy
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
@@ -149,6 +149,16 @@ class Aws:
         """The id of the account that the credentials belong to."""
         return str(self.client("sts").get_caller_identity()["Account"])
 
+    def elsewhere(self, region: str) -> Aws:
+        """The same credentials in another region. Clients share the lock: botocore's session makes one at a time."""
+        other = copy(self)
+        other.region, other._clients = region, {}
+        return other
+
+    def regions(self, service: str) -> list[str]:
+        """The regions of this partition that botocore knows for a service."""
+        return list(self._session.get_available_regions(service, self.partition))
+
     @cached_property
     def partition(self) -> str:
         return str(self._session.get_partition_for_region(self.region))
@@ -200,16 +210,17 @@ class Aws:
             raise Interrupted
 
     def wait_until(self, ready: Callable[[], T | None], *, what: str, limit: float = 120.0) -> T:
-        """Asks until `ready` gives something, ever less often, for at most `limit` seconds; else raises TimedOut."""
-        deadline, pause = time.monotonic() + limit, 0.2
-        while True:
-            answer = ready()
-            if answer:
-                return answer
-            if time.monotonic() >= deadline:
+        """Asks until `ready` gives something, ever less often, for at most `limit` seconds; else raises TimedOut.
+
+        A pause lasts a tenth of the time that has passed: what gets ready is seen at most so much later.
+        """
+        began = time.monotonic()
+        while not (answer := ready()):
+            waited = time.monotonic() - began
+            if waited >= limit:
                 raise TimedOut(f"{what} took more than {limit:.0f} seconds")
-            self.pause(pause)
-            pause = min(pause * 1.3, 1.5)
+            self.pause(min(max(0.2, waited / 10), 1.5))
+        return answer
 
     def when_free(self, call: Callable[[], T], say: Callable[[str], None]) -> T:
         """Makes a call, again while another change is under way."""
@@ -225,7 +236,7 @@ class Aws:
         limit: float = 90.0,
     ) -> T:
         """Makes a call again while AWS refuses it for a reason that passes by itself, for at most `limit` seconds."""
-        began, pause = time.monotonic(), 0.5
+        began = time.monotonic()
         while True:
             try:
                 return call()
@@ -234,19 +245,7 @@ class Aws:
                 if not when(error) or waited >= limit:
                     raise
             say(f"{text} ({waited:.0f} s)")
-            self.pause(pause)
-            pause = min(pause * 1.3, 3.0)
-
-
-def forget_credentials() -> None:
-    """Takes everything of AWS's but the region out of this process's environment, and its files out of reach.
-
-    A run against the local AWS uses keys of its own, and must never mix them with the user's.
-    """
-    for key in [key for key in os.environ if key.startswith("AWS_")]:
-        if key not in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-            del os.environ[key]
-    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+            self.pause(min(max(0.7, waited / 10), 3.0))
 
 
 def _raise_throttling(response: Any, operation: Any, **_: Any) -> None:

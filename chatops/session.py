@@ -73,7 +73,7 @@ class Session:
     @cached_property
     def aws(self) -> Aws:
         """The account and region to work in. Raises UsageError when they are not the ones that the config allows."""
-        from .aws import Aws, forget_credentials
+        from .aws import Aws
 
         if self.options.local:
             from .local import server
@@ -190,3 +190,14 @@ def _known(region: str) -> str:
         "AWS's list, as this botocore knows it, does not have it",
         f"Did you mean {near[0]}?" if near else "A new region may need a newer boto3: pip install -U boto3",
     )
+
+
+def forget_credentials() -> None:
+    """Takes everything of AWS's but the region out of this process's environment, and its files out of reach.
+
+    A run against the local AWS uses keys of its own, and must never mix them with the user's.
+    """
+    for key in [key for key in os.environ if key.startswith("AWS_")]:
+        if key not in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+            del os.environ[key]
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull

@@ -22,11 +22,11 @@ from chatops.aws import (
     absent_is_fine,
     code,
     existing_is_fine,
-    forget_credentials,
     tag_list,
     tag_value,
 )
 from chatops.rate import RateLimit
+from chatops.session import forget_credentials
 
 SEOUL = "ap-northeast-2"
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,13 +60,13 @@ def find(aws: Aws, config: Config) -> list[Place]:
     _ = aws.account  # the first call: wrong credentials end here
     enabled, disabled = regions(aws)
     with ThreadPoolExecutor(REGIONS_AT_A_TIME, thread_name_prefix="find") as pool:
-        asked = list(pool.map(lambda region: look(elsewhere(aws, region), config), enabled))
+        asked = list(pool.map(lambda region: look(aws.elsewhere(region), config), enabled))
     return sorted([*asked, *(Place(one, is_enabled=False) for one in disabled)], key=lambda one: one.region)
 
 
 def regions(aws: Aws) -> tuple[list[str], list[str]]:
     """The regions that the account may use, and those that it has not enabled, as far as that is known."""
-    known = aws._session.get_available_regions("lambda", aws.partition)
+    known = aws.regions("lambda")
     try:
         listed = {one["RegionName"]: one["RegionOptStatus"] for one in aws.pages("account", "list_regions", "Regions")}
     except Interrupted:
@@ -76,13 +75,6 @@ def regions(aws: Aws) -> tuple[list[str], list[str]]:
         return known, []
     enabled = [name for name, status in listed.items() if status in ENABLED]
     return enabled, sorted(set(listed) - set(enabled))
-
-
-def elsewhere(aws: Aws, region: str) -> Aws:
-    """The same credentials in another region. Its clients share the lock: botocore's session makes one at a time."""
-    other = copy(aws)
-    other.region, other._clients = region, {}
-    return other
 
 
 def look(aws: Aws, config: Config) -> Place:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from chatops.aws import STACK_TAG, Aws
 from chatops.commands import diagnose
-from chatops.ops.find import elsewhere, find, regions
+from chatops.ops.find import find, regions
 
 from .stand_ins import KEYS, REGION, Answer, Proxy, proxy_before, reset, stack_of, up
 
@@ -67,7 +67,7 @@ def make_table(aws: Aws, name: str = "websocket-connections", **tags: str) -> No
 
 
 def test_a_stack_is_found_in_the_region_where_it_is_and_not_in_the_others(aws: Aws, tmp_path: Path) -> None:
-    stack = up(stack_of(tmp_path, elsewhere(aws, ELSEWHERE)))
+    stack = up(stack_of(tmp_path, aws.elsewhere(ELSEWHERE)))
     places = {one.region: one for one in find(aws, stack.config)}
     assert {region: one.state for region, one in places.items()} == {
         REGION: "nothing",
@@ -85,15 +85,15 @@ def test_a_stack_is_found_in_the_region_where_it_is_and_not_in_the_others(aws: A
 
 def test_what_carries_the_tag_is_found_under_a_name_that_the_config_no_longer_has(aws: Aws, tmp_path: Path) -> None:
     stack = stack_of(tmp_path, aws)
-    make_table(elsewhere(aws, ELSEWHERE), "an-earlier-name", **{STACK_TAG: "websocket-chat"})
+    make_table(aws.elsewhere(ELSEWHERE), "an-earlier-name", **{STACK_TAG: "websocket-chat"})
     (place,) = (one for one in find(aws, stack.config) if one.state == "stack")
     assert (place.region, place.owned) == (ELSEWHERE, ("table.an-earlier-name",))
 
 
 def test_a_twin_made_by_hand_is_told_from_the_stack(aws: Aws, tmp_path: Path) -> None:
     stack = stack_of(tmp_path, aws)
-    make_table(elsewhere(aws, ELSEWHERE))
-    elsewhere(aws, ELSEWHERE).client("apigatewayv2").create_api(
+    make_table(aws.elsewhere(ELSEWHERE))
+    aws.elsewhere(ELSEWHERE).client("apigatewayv2").create_api(
         Name="websocket-api", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
     )
     (place,) = (one for one in find(aws, stack.config) if one.state != "nothing")
@@ -165,7 +165,7 @@ def test_when_every_region_refuses_it_fails(proxy: Proxy, aws: Aws, tmp_path: Pa
 
 
 def test_it_says_which_region_is_meant_and_where_to_go(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:
-    up(stack_of(tmp_path, elsewhere(aws, ELSEWHERE)))
+    up(stack_of(tmp_path, aws.elsewhere(ELSEWHERE)))
     shown = run(proxy, tmp_path, "--region", REGION)
     lines = {line.split()[1]: line for line in shown.stdout.splitlines() if "  " in line}
     assert "nothing" in lines[REGION] and "meant" in lines[REGION]
@@ -176,7 +176,7 @@ def test_it_says_which_region_is_meant_and_where_to_go(proxy: Proxy, aws: Aws, t
 
 
 def test_no_region_is_needed_to_look_in_all_of_them(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:
-    up(stack_of(tmp_path, elsewhere(aws, ELSEWHERE)))
+    up(stack_of(tmp_path, aws.elsewhere(ELSEWHERE)))
     shown = run(proxy, tmp_path)
     assert shown.exit_code == 0, shown.output
     assert ELSEWHERE in shown.stdout

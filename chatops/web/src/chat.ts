@@ -2,7 +2,7 @@
  * The conversation as this page knows it: what arrived, in the order of arrival, and what the reader wrote that has not
  * come back yet. Knows neither React nor sockets.
  */
-import { CLOSED_AS_TOO_LARGE, bytesOf, compose, frameOf, noticeIn, spokenIn, type Notice } from "./wire";
+import { CLOSED_AS_TOO_LARGE, INCOMPLETE, bytesOf, compose, frameOf, noticeIn, spokenIn, type Notice } from "./wire";
 import type { Store } from "./storage";
 
 export interface Message {
@@ -163,7 +163,7 @@ export class Chat {
 
   private noted(notice: Notice): void {
     const flying = this.inFlight();
-    if (flying.length === 1) {
+    if (flying.length === 1 && notice.code !== INCOMPLETE) {
       const fate = notice.refused ? "refused" : "unknown";
       this.outbox = this.outbox.map((entry) => (entry === flying[0] ? { ...entry, state: "unconfirmed", fate } : entry));
     }

@@ -126,6 +126,7 @@ export function noticeText(code: string, strings: Strings): string {
     TooManyRequests: "noticeTooMany",
     MessageTooLarge: "noticeTooLarge",
     InternalError: "noticeFailed",
+    Incomplete: "noticeTimedOut",
   };
   const key = Object.hasOwn(known, code) ? known[code] : undefined;
   if (key !== undefined) return strings[key];

@@ -18,10 +18,14 @@ export interface Spoken {
 export interface Notice {
   code: string;
   text: string;
-  /** Our handler refuses before it broadcasts; where API Gateway fails, some may have got the message. */
+  /** Certainly nobody got the message. */
   refused: boolean;
 }
 
+/** Some have the message, and some do not: its sender may be among either. */
+export const INCOMPLETE = "Incomplete";
+/** API Gateway's sentences for a message that has reached no function. */
+const REFUSALS = ["Forbidden", "Too Many Requests", "Limit Exceeded"];
 const SPOKEN = /^<([^<>\n]{1,32})> ([\s\S]*)$/;
 
 /** The text that everybody gets: IRC's `<nick> text`. */
@@ -54,8 +58,8 @@ export function noticeIn(frame: string): Notice | null {
   }
   const { error, message, connectionId, requestId } = body as Record<string, unknown>;
   if (typeof message !== "string" || typeof requestId !== "string") return null;
-  if (typeof error === "string") return { code: error, text: message, refused: true };
-  if (typeof connectionId === "string") return { code: message, text: message, refused: message === "Forbidden" };
+  if (typeof error === "string") return { code: error, text: message, refused: error !== INCOMPLETE };
+  if (typeof connectionId === "string") return { code: message, text: message, refused: REFUSALS.includes(message) };
   return null;
 }
 

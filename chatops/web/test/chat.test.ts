@@ -185,6 +185,16 @@ describe("an error frame", () => {
     expect(chat.current().outbox).toMatchObject([{ state: "unconfirmed", fate: "refused" }]);
   });
 
+  it("of a broadcast that ended early leaves the message on its way: its echo may still come", () => {
+    chat.opened(1, send);
+    chat.say("은정", "안녕");
+    chat.receive('{"error":"Incomplete","message":"5 were not reached.","unreached":5,"requestId":"r"}');
+    expect(chat.current().items).toMatchObject([{ kind: "notice", code: "Incomplete" }]);
+    expect(chat.current().outbox).toMatchObject([{ state: "sent" }]);
+    chat.receive("<은정> 안녕");
+    expect(chat.current().outbox).toEqual([]);
+  });
+
   it("is somebody's message to who sent nothing", () => {
     chat.opened(1, send);
     chat.receive(forbidden);

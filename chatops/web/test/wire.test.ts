@@ -42,6 +42,15 @@ describe("an error frame", () => {
     expect(noticeIn('{"message":"Endpoint request timed out","connectionId":"c","requestId":"r"}')?.refused).toBe(false);
   });
 
+  it.each(["Too Many Requests", "Limit Exceeded"])("says that nobody got the message: %s", (message) =>
+    expect(noticeIn(JSON.stringify({ message, connectionId: "c", requestId: "r" }))?.refused).toBe(true),
+  );
+
+  it("of a broadcast that ended early does not: some got the message", () => {
+    const frame = '{"error":"Incomplete","message":"5 were not reached.","unreached":5,"requestId":"r"}';
+    expect(noticeIn(frame)).toEqual({ code: "Incomplete", text: "5 were not reached.", refused: false });
+  });
+
   it.each([
     "hello",
     "{not json}",
