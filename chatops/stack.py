@@ -23,6 +23,7 @@ from .resources.log_group import LogGroup
 from .resources.role import MANAGE_CONNECTIONS, Grant, Role, role_path
 from .resources.stage import HttpStage, Stage, WebSocketStage
 from .resources.table import Table
+from .resources.tagged import tagged
 from .resources.throttle import Limit
 
 DEFAULT_KEY = "connectionId"
@@ -59,7 +60,8 @@ class Stack:
             log_group = LogGroup(name, one.name, one.log_retention)
             actions = tuple(allow.action for allow in one.allow if not allow.resource)
             grants = tuple(Grant(allow.action, allow.resource) for allow in one.allow if allow.resource)
-            role = Role(name, one.name, region, actions, grants, log_group, table, websocket, config.websocket.stage)
+            posts_to = websocket if MANAGE_CONNECTIONS in actions else None
+            role = Role(name, one.name, region, actions, grants, config.table.name, posts_to, config.websocket.stage)
             code = _package(config, one)
             functions[key] = Function(
                 stack=name,
@@ -113,7 +115,7 @@ class Stack:
 
     def plan_up(self, *, adopt: bool = False) -> Plan:
         """What makes AWS equal to the config."""
-        leftovers, observed = self._observe()
+        leftovers, observed = self._observe(hearsay=True)
         plan = plan_up(self.resources, leftovers, observed, self.aws, adopt=adopt)
         return replace(plan, steps=tuple(self._spare_rows(step) for step in plan.steps))
 
@@ -129,11 +131,12 @@ class Stack:
         leftovers, observed = self._observe()
         return plan_down([*self.resources, *leftovers], observed)
 
-    def _observe(self) -> tuple[list[Resource], dict[str, Live | Blocked | None]]:
+    def _observe(self, *, hearsay: bool = False) -> tuple[list[Resource], dict[str, Live | Blocked | None]]:
         """What is left over from earlier configs, and the live state of that and of what the config asks for."""
         resources = self.resources
-        with sharing():
+        with sharing(hearsay=hearsay):
             leftovers, observed = self.aws.together(self.leftovers, lambda: observe(resources, self.aws))
+        with sharing():
             return leftovers, {**observed, **observe(leftovers, self.aws)}
 
     def remains(self) -> list[str]:
@@ -227,16 +230,14 @@ class Stack:
             return LogGroup(name, function, 1)
 
         def role(function: str) -> Role:
-            return Role(name, function, region, (), (), logs(function), Table(name, "", ""), None, "")
+            return Role(name, function, region, (), (), "", None, "")
 
-        filters = [{"Key": STACK_TAG, "Values": [name]}]
-        tagged = ("resourcegroupstaggingapi", "get_resources", "ResourceTagMappingList")
-        for one in self.aws.pages(*tagged, TagFilters=filters):
-            service, what = one["ResourceARN"].split(":", 5)[2::3]
+        for arn in tagged(self.aws, name):
+            service, what = arn.split(":", 5)[2::3]
             if service == "dynamodb" and what.startswith("table/"):
                 yield Table(name, what.removeprefix("table/"), DEFAULT_KEY)
             elif service == "logs" and what.startswith("log-group:/aws/lambda/"):
-                yield logs(what.removeprefix("log-group:/aws/lambda/").removesuffix(":*"))
+                yield logs(what.removeprefix("log-group:/aws/lambda/"))
             elif service == "lambda" and what.startswith("function:"):
                 function = what.removeprefix("function:")
                 yield Function(name, function, "", "", 0, 0, {}, "", bytes, role(function), logs(function), {})

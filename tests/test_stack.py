@@ -342,7 +342,10 @@ def test_a_function_taken_out_of_the_config_is_deleted_with_its_role_and_log_gro
     aws = ScriptedAws(
         resourcegroupstaggingapi=Scripted(get_resources={"ResourceTagMappingList": [{"ResourceARN": arn}]}),
         iam=Iam(
-            list_roles={"Roles": [{"RoleName": f"old-{REGION}"}]}, list_role_policies={}, list_attached_role_policies={}
+            list_roles={"Roles": [{"RoleName": f"old-{REGION}"}]},
+            list_role_policies={},
+            get_role_policy=gone,
+            list_attached_role_policies={},
         ),
         apigatewayv2=Scripted(get_apis={"Items": []}),
         dynamodb=Scripted(describe_table=gone),

@@ -114,14 +114,27 @@ _shared: ContextVar[dict[str, Future[Any]] | None] = ContextVar("shared", defaul
 _sharing = Lock()
 
 
+_hearsay: ContextVar[bool] = ContextVar("hearsay", default=False)
+
+
 @contextmanager
-def sharing() -> Iterator[None]:
-    """Within it, what several resources need is read once: see `once`. Nothing may be changed meanwhile."""
-    token = _shared.set({})
+def sharing(*, hearsay: bool = False) -> Iterator[None]:
+    """Within it, what several resources need is read once: see `once`. Nothing may be changed meanwhile.
+
+    With `hearsay` a resource may believe a listing of many things about itself. That is enough to keep or to mend
+    it; what may be deleted is asked itself.
+    """
+    tokens = _shared.set({}), _hearsay.set(hearsay)
     try:
         yield
     finally:
-        _shared.reset(token)
+        _shared.reset(tokens[0])
+        _hearsay.reset(tokens[1])
+
+
+def is_hearsay_enough() -> bool:
+    """Whether what is observed now will not be deleted."""
+    return _hearsay.get()
 
 
 def once(key: str, read: Callable[[], T]) -> T:

@@ -30,20 +30,22 @@ def see(aws: Aws, api_id: str, functions: Iterable[str], *, deployments_too: boo
             return list(aws.pages("apigatewayv2", operation, "Items", ApiId=api_id))
         return []
 
-    routes, integrations, stages, deployments = aws.together(
+    known = sorted(set(functions))
+    routes, integrations, stages, deployments, *policies = aws.together(
         lambda: listed("get_routes"),
         lambda: listed("get_integrations"),
         lambda: listed("get_stages"),
         lambda: listed("get_deployments") if deployments_too else [],
+        *(lambda n=name: permission.statements(aws, n, api_id) for name in known),
     )
     seen.routes = {one["RouteKey"]: one for one in routes}
     seen.integrations = {one["IntegrationId"]: one for one in integrations}
     seen.stages = {one["StageName"]: one for one in stages}
     seen.deployments = {one["DeploymentId"]: one.get("Description", "") for one in deployments}
     uris = [one.get("IntegrationUri", "") for one in integrations]
-    names = set(functions) | {name for uri in uris for name in [_function_in(uri)] if name}
-    policies = aws.together(*(lambda n=name: permission.statements(aws, n, api_id) for name in sorted(names)))
-    seen.policies = dict(zip(sorted(names), policies, strict=True))
+    others = sorted({name for uri in uris for name in [_function_in(uri)] if name} - {*known})
+    policies += aws.together(*(lambda n=name: permission.statements(aws, n, api_id) for name in others))
+    seen.policies = dict(zip([*known, *others], policies, strict=True))
     return seen
 
 

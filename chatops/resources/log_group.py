@@ -8,6 +8,12 @@ from typing import Any, ClassVar
 
 from ..aws import STACK_TAG, Aws, absent_is_fine, existing_is_fine
 from ..deploy.resource import Change, Live, Look, Properties, Resource, once
+from .tagged import owner
+
+
+def log_group_arn(aws: Aws, function: str) -> str:
+    """The ARN of a function's log group, whether or not it exists."""
+    return aws.arn("logs", f"log-group:/aws/lambda/{function}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +30,7 @@ class LogGroup(Resource):
         return f"/aws/lambda/{self.function}"
 
     def arn(self, aws: Aws) -> str:
-        return aws.arn("logs", f"log-group:{self.title}")
+        return log_group_arn(aws, self.function)
 
     def desired(self, aws: Aws, look: Look) -> Properties:
         return {"retention": self.retention}
@@ -34,9 +40,13 @@ class LogGroup(Resource):
         if not found:
             return None
         with absent_is_fine():
-            tags = aws.client("logs").list_tags_for_resource(resourceArn=self.arn(aws))["tags"]
-            return Live({"retention": found.get("retentionInDays")}, owner=tags.get(STACK_TAG))
+            owned = owner(aws, self.stack, self.arn(aws), lambda: self._owner(aws))
+            return Live({"retention": found.get("retentionInDays")}, owner=owned)
         return None
+
+    def _owner(self, aws: Aws) -> str | None:
+        tags: dict[str, str] = aws.client("logs").list_tags_for_resource(resourceArn=self.arn(aws))["tags"]
+        return tags.get(STACK_TAG)
 
     def _find(self, aws: Aws) -> Any:
         """The group. While reads are shared, those of one beginning (`aws-`, `websocket-`) are listed together."""

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from ..aws import STACK_TAG, Aws, absent_is_fine, code, existing_is_fine, tag_list, tag_value
 from ..deploy.resource import Change, Live, Look, Properties, Resource, output, progress
 from .api import Api
-from .log_group import LogGroup
-from .table import Table
+from .log_group import log_group_arn
+from .table import table_arn
 
 POLICY = "chatops"
 """The name of the role's one inline policy."""
@@ -38,14 +38,16 @@ class Role(Resource):
     `allow` are the actions on the stack's own table and WebSocket API; ManageConnections is limited to posting.
     Roles belong to an account, not to a region: the region is part of the name, so that the same stack can run
     in two regions.
+
+    What it allows names the table and the log group, and needs neither to exist: a new role takes longest until it can
+    be used, so it waits for nothing that it need not wait for.
     """
 
     function: str
     region: str
     allow: tuple[str, ...]
     grants: tuple[Grant, ...]
-    log_group: LogGroup
-    table: Table
+    table: str
     websocket: Api | None
     stage: str
 
@@ -64,10 +66,10 @@ class Role(Resource):
         return aws.arn("iam", f"role{self.path}{self.title}", region=False)
 
     def desired(self, aws: Aws, look: Look) -> Properties:
-        statements = [_allow(["logs:CreateLogStream", "logs:PutLogEvents"], self.log_group.arn(aws) + ":*")]
+        statements = [_allow(["logs:CreateLogStream", "logs:PutLogEvents"], log_group_arn(aws, self.function) + ":*")]
         on_table = [one for one in self.allow if one.startswith("dynamodb:")]
         if on_table:
-            statements.append(_allow(on_table, self.table.arn(aws)))
+            statements.append(_allow(on_table, table_arn(aws, self.table)))
         if MANAGE_CONNECTIONS in self.allow and self.websocket:
             api_id = output(look, self.websocket, "api_id")
             posts = aws.arn("execute-api", f"{api_id}/{self.stage}/POST/@connections/*")
@@ -82,12 +84,16 @@ class Role(Resource):
     def observe(self, aws: Aws, look: Look) -> Live | None:
         with absent_is_fine():
             found = aws.client("iam").get_role(RoleName=self.title)["Role"]
-            names = aws.pages("iam", "list_role_policies", "PolicyNames", RoleName=self.title)
+            # Ours is read while they are listed.
+            ours, names, attached = aws.together(
+                lambda: self._policy(aws, POLICY), lambda: self._inline(aws), lambda: self._attached(aws)
+            )
+            policies = {name: ours if name == POLICY else self._policy(aws, name) for name in names}
             return Live(
                 {
                     "trust": found["AssumeRolePolicyDocument"],
-                    "policies": {name: self._policy(aws, name) for name in names},
-                    "attached_policies": sorted(self._attached(aws)),
+                    "policies": {name: document for name, document in policies.items() if document},
+                    "attached_policies": sorted(attached),
                 },
                 {"arn": found["Arn"]},
                 tag_value(found.get("Tags", []), STACK_TAG),
@@ -136,14 +142,19 @@ class Role(Resource):
         aws.client("iam").put_role_policy(RoleName=self.title, PolicyName=POLICY, PolicyDocument=document)
 
     def _policy(self, aws: Aws, name: str) -> Any:
-        return aws.client("iam").get_role_policy(RoleName=self.title, PolicyName=name)["PolicyDocument"]
+        with absent_is_fine():
+            return aws.client("iam").get_role_policy(RoleName=self.title, PolicyName=name)["PolicyDocument"]
+        return None
+
+    def _inline(self, aws: Aws) -> list[str]:
+        return list(aws.pages("iam", "list_role_policies", "PolicyNames", RoleName=self.title))
 
     def _attached(self, aws: Aws) -> list[str]:
         pages = aws.pages("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=self.title)
         return [one["PolicyArn"] for one in pages]
 
     def _delete_policies(self, aws: Aws, keep: str | None = None) -> None:
-        for name in list(aws.pages("iam", "list_role_policies", "PolicyNames", RoleName=self.title)):
+        for name in self._inline(aws):
             if name != keep:
                 with absent_is_fine():
                     aws.client("iam").delete_role_policy(RoleName=self.title, PolicyName=name)

@@ -8,9 +8,15 @@ from typing import ClassVar
 
 from ..aws import STACK_TAG, Aws, absent_is_fine, code, existing_is_fine, tag_list, tag_value
 from ..deploy.resource import Change, Live, Look, Properties, Resource, progress
+from .tagged import owner
 
 TTL_ATTRIBUTE = "expiresAt"
 """Epoch seconds after which DynamoDB may delete a row; connect writes it."""
+
+
+def table_arn(aws: Aws, table: str) -> str:
+    """The ARN of a table, whether or not it exists."""
+    return aws.arn("dynamodb", f"table/{table}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +37,7 @@ class Table(Resource):
         return self.table
 
     def arn(self, aws: Aws) -> str:
-        return aws.arn("dynamodb", f"table/{self.table}")
+        return table_arn(aws, self.table)
 
     def desired(self, aws: Aws, look: Look) -> Properties:
         return {"key": {self.key: "S"}, "billing": "PAY_PER_REQUEST", "time_to_live": TTL_ATTRIBUTE}
@@ -43,8 +49,10 @@ class Table(Resource):
             if found["TableStatus"] == "DELETING":
                 self._wait_until_gone(aws)
                 return None
-            tags = list(aws.pages("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=found["TableArn"]))
-            ttl = dynamodb.describe_time_to_live(TableName=self.table)["TimeToLiveDescription"]
+            owned, ttl = aws.together(
+                lambda: owner(aws, self.stack, found["TableArn"], lambda: self._owner(aws, found["TableArn"])),
+                lambda: dynamodb.describe_time_to_live(TableName=self.table)["TimeToLiveDescription"],
+            )
             types = {one["AttributeName"]: one["AttributeType"] for one in found["AttributeDefinitions"]}
             billing = found.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
             enabled = ttl["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
@@ -54,7 +62,7 @@ class Table(Resource):
                     "billing": billing,
                     "time_to_live": ttl.get("AttributeName") if enabled else None,
                 },
-                owner=tag_value(tags, STACK_TAG),
+                owner=owned,
             )
         return None
 
@@ -97,6 +105,9 @@ class Table(Resource):
         with absent_is_fine():
             return not aws.client("dynamodb").scan(TableName=self.table, Limit=1)["Items"]
         return True
+
+    def _owner(self, aws: Aws, arn: str) -> str | None:
+        return tag_value(list(aws.pages("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=arn)), STACK_TAG)
 
     def _set_time_to_live(self, aws: Aws) -> None:
         dynamodb = aws.client("dynamodb")

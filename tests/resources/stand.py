@@ -192,7 +192,7 @@ def log_group(function: str = "send") -> LogGroup:
 
 def role(function: str = "send", api: Api | None = None) -> Role:
     allow = ("dynamodb:Scan", *([MANAGE_CONNECTIONS] if api else []))
-    return Role(STACK, function, REGION, allow, (), log_group(function), table(), api, "demo")
+    return Role(STACK, function, REGION, allow, (), table().table, api, "demo")
 
 
 def code(text: str = "def lambda_handler(event, context):\n    return {'statusCode': 200}\n") -> Package:

@@ -193,5 +193,6 @@ def test_a_role_that_iam_still_sees_a_policy_on_is_deleted_as_soon_as_it_lets(co
 
 def test_a_role_that_goes_while_it_is_observed_is_not_there() -> None:
     found = {"Role": {"Arn": "arn", "Path": "/", "AssumeRolePolicyDocument": {}}}
-    iam = Scripted(get_role=found, list_role_policies=client_error("NoSuchEntity"), list_attached_role_policies={})
+    gone = client_error("NoSuchEntity")
+    iam = Scripted(get_role=found, list_role_policies=gone, get_role_policy=gone, list_attached_role_policies={})
     assert role().observe(ScriptedAws(iam=iam), exists({})) is None
