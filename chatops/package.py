@@ -66,7 +66,10 @@ def _modules(source: Path) -> list[Path]:
         if path in found:
             continue
         found[path] = None
-        tree = ast.parse(path.read_bytes(), filename=str(path))
+        try:
+            tree = ast.parse(path.read_bytes(), filename=str(path))
+        except ValueError as error:  # of null bytes, before Python 3.12
+            raise SyntaxError(str(error), (str(path), None, None, None)) from error
         neighbours = (path.with_name(f"{name}.py") for name in _imported(tree) if name not in sys.stdlib_module_names)
         queue += [one for one in neighbours if one.is_file()]
     return list(found)

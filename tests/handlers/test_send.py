@@ -189,7 +189,7 @@ def test_the_sender_is_told_how_many_were_not_reached_in_time(
     put("sender=", "a=", "silent=")
     gateway.always["silent="] = SILENT
 
-    assert send.lambda_handler(event(message("Hello")), Context(milliseconds=5000)) == {"statusCode": 200}
+    assert send.lambda_handler(event(message("Hello")), Context(milliseconds=8000)) == {"statusCode": 200}
 
     hello, frame = gateway.delivered["sender="]
     assert hello == b"Hello"
