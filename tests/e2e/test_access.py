@@ -298,3 +298,30 @@ def test_reserved_concurrency_is_set_where_the_config_has_it_and_left_alone_wher
     chatops.write_config(text.format(more=""))
     assert chatops.local("up").last["updated"] == []
     assert reserved() == {"ReservedConcurrentExecutions": 5}
+
+
+def test_open_gives_the_browser_the_page_and_for_a_closed_chat_an_invite_that_is_not_printed(chatops: Chatops) -> None:
+    opened = chatops.folder / "opened"
+    browser = chatops.folder / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > "{opened}.new" && mv "{opened}.new" "{opened}"\n')
+    browser.chmod(0o755)
+    mine = Chatops(chatops.folder, chatops.state, {"BROWSER": f"{browser} %s"})
+    mine.local("up")
+    page = mine.must("url", "api-gateway-lambda", "--local").out.strip()
+
+    told = mine.must("open", "--local")
+    assert (told.out.strip(), opened.read_text()) == (page, f"{page}/")
+
+    mine.write_config(CLOSED)
+    mine.local("up")
+    told = mine.must("open", "--local")
+    address, _, invite = opened.read_text().partition("#")
+    assert (told.out.strip(), address) == (page, f"{page}/")
+    assert "X-Amz-Signature" in invite and "X-Amz" not in told.out + told.err
+    assert knock(f"{mine.url()}?{invite}") == 101 and knock(mine.url()) == 403
+
+
+def test_open_fails_where_no_browser_starts_and_prints_the_url_all_the_same(deployed: Chatops) -> None:
+    nobody = Chatops(deployed.folder, deployed.state, {"BROWSER": "/nonexistent %s", "PATH": "/nonexistent"})
+    told = nobody.run("open", "--local")
+    assert told.code == 1 and told.out.startswith("http") and "open the URL above yourself" in told.err
