@@ -212,14 +212,14 @@ class Aws:
     def wait_until(self, ready: Callable[[], T | None], *, what: str, limit: float = 120.0, every: float = 0.2) -> T:
         """Asks until `ready` gives something, ever less often, for at most `limit` seconds; else raises TimedOut.
 
-        A pause lasts `every` seconds at least, and a tenth of the time that has passed: prompt, and ever cheaper.
+        A pause lasts `every` seconds at least, and a twentieth of the time that has passed: prompt, and ever cheaper.
         """
         began = time.monotonic()
         while not (answer := ready()):
             waited = time.monotonic() - began
             if waited >= limit:
                 raise TimedOut(f"{what} took more than {limit:.0f} seconds")
-            self.pause(min(max(every, waited / 10), 1.5))
+            self.pause(min(max(every, waited / 20), 1.5))
         return answer
 
     def when_free(self, call: Callable[[], T], say: Callable[[str], None]) -> T:
@@ -245,7 +245,7 @@ class Aws:
                 if not when(error) or waited >= limit:
                     raise
             say(f"{text} ({waited:.0f} s)")
-            self.pause(min(max(0.6, waited / 10), 3.0))
+            self.pause(min(max(0.6, waited / 20), 3.0))
 
 
 def _raise_throttling(response: Any, operation: Any, **_: Any) -> None:

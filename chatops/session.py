@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -99,6 +99,20 @@ class Session:
     def where(self) -> dict[str, str]:
         """Stack, account and region, as every document begins."""
         return {"stack": self.config.stack, "account": self.aws.account, "region": self.aws.region}
+
+    def prepare(self) -> None:
+        """Makes what a plan needs while the account is asked for: clients and modules take longer than that call."""
+        self.aws.client("sts")
+
+        def make() -> None:
+            # Whoever needs it first makes it again, and tells what is wrong.
+            with suppress(Exception):
+                from . import stack
+
+                for service in stack.SERVICES:
+                    self.aws.client(service)
+
+        threading.Thread(target=make, name="prepare", daemon=True).start()
 
     def head(self) -> None:
         """Shows what is about to be touched."""

@@ -26,6 +26,8 @@ from .resources.table import Table
 from .resources.tagged import tagged
 from .resources.throttle import Limit
 
+SERVICES = ("resourcegroupstaggingapi", "dynamodb", "logs", "apigatewayv2", "iam", "lambda")
+"""Whom a plan asks, in the order in which it does."""
 DEFAULT_KEY = "connectionId"
 WEBSOCKET_URL = "{websocket_url}"
 """Stands for the chat's address in a function's environment."""

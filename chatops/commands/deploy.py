@@ -50,6 +50,7 @@ def up(
     """
     from ..deploy.plan import Action
 
+    session.prepare()
     session.head()
     plan = session.stack.plan_up(adopt=adopt)
     if dry_run:
@@ -80,6 +81,7 @@ def plan(
 
     Example: [bold]chatops plan --check[/bold]
     """
+    session.prepare()
     session.head()
     plan = session.stack.plan_up(adopt=adopt)
     session.output.plan(session.where, plan)
@@ -93,14 +95,20 @@ def down(session: Session, yes: Yes = False) -> int:
     Example: [bold]chatops down --region ap-northeast-2[/bold]
     """
     from ..deploy.plan import Action
+    from ..ops import roster
 
+    session.prepare()
     session.head()
     plan = session.stack.plan_down()
     doomed = plan.of(Action.DELETE)
     if doomed:
+        told = roster.audience(session.aws, session.config.table, session.stack.connections_url(plan.live))
+        if told:
+            session.note(f"{told[0].upper()}{told[1:]}: whoever is in the chat is cut off.")
         if not (yes or session.options.local or session.options.as_json):
             session.output.plan(session.where, plan)
-        if not session.may(f"Delete these {len(doomed)} resources?", yes=yes, unattended=False):
+        cut = " while people are connected" if told else ""
+        if not session.may(f"Delete these {len(doomed)} resources{cut}?", yes=yes, unattended=False):
             session.output.say("Nothing was changed.")
             return FAILED
     return _apply(session, plan, "down")

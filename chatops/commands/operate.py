@@ -27,6 +27,7 @@ def status(
     from ..ops import roster
     from ..stack import outputs
 
+    session.prepare()
     session.head()
     plan = session.stack.plan_up()
     urls, url = outputs(session.stack, plan.live), session.stack.connections_url(plan.live)

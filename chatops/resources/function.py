@@ -150,7 +150,7 @@ class Function(Resource):
         progress("waiting for the function to be Active")
         what = f"function {self.function} becoming Active"
         # All functions of a stack wait at the same time, and Lambda takes 15 requests a second.
-        return aws.wait_until(lambda: self._settled_state(aws), what=what, every=0.4)
+        return aws.wait_until(lambda: self._settled_state(aws), what=what, every=0.6)
 
     def _wait_until_ready(self, aws: Aws) -> None:
         now = self._wait_until_free(aws)
