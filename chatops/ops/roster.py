@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from ..aws import Aws
 from ..config import Table
+from ..errors import explain
 from . import connections
 from .connections import Connection
 from .management import Management
+
+ASKED = 1000
+"""How many connections are asked about where a large number says enough."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,20 @@ def read(
     if probe and connections_url:
         listed = connections.in_order(connections.probe(Management(aws, connections_url), listed))
     return Roster(tuple(listed), len(found))
+
+
+def audience(aws: Aws, table: Table, connections_url: str | None) -> str:
+    """Who would be cut off, in words: how many live connections there are; nothing while there are none.
+
+    Of a large chat the first thousand are asked. Where AWS does not let us look, the words say so.
+    """
+    try:
+        found = read(aws, table, connections_url, limit=ASKED)
+    except (BotoCoreError, ClientError) as error:
+        return f"how many are connected could not be told ({explain(error).what})"
+    if found.total > ASKED and found.live:
+        return f"{found.live} of the first {ASKED} of {found.total} connections are live"
+    return {0: "", 1: "1 connection is live"}.get(found.live, f"{found.live} connections are live")
 
 
 def changes(before: Roster, now: Roster) -> tuple[list[str], list[str]]:

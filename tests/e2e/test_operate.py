@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pexpect
 import pytest
+import websockets.sync.client as websockets
 from websockets.exceptions import ConnectionClosed
 
 from .conftest import REGION, Boto, Chatops
@@ -142,3 +144,33 @@ def test_smoke_without_a_stack_says_so(chatops: Chatops) -> None:
     refused = chatops.run("smoke", "--local")
     assert refused.code == 1
     assert "websocket_api.websocket-api does not exist" in refused.err
+
+
+def test_down_tells_how_many_are_connected_and_asks(chatops: Chatops, boto: Boto) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    mine = Chatops(chatops.folder, chatops.state, keys)
+    there = ("--endpoint-url", boto.endpoint_url, "--region", REGION)
+    mine.must("up", "--yes", *there)
+    url = mine.must("url", *there).out.strip()
+
+    def answer(text: str, question: str) -> tuple[int, str]:
+        command = ["-m", "chatops", "down", *there]
+        terminal = pexpect.spawn(
+            sys.executable, command, cwd=str(mine.folder), env=mine.full_environment, encoding="utf-8", timeout=60
+        )
+        terminal.expect(question)
+        terminal.sendline(text)
+        terminal.expect(pexpect.EOF)
+        terminal.close()
+        return int(terminal.exitstatus or 0), str(terminal.before)
+
+    with websockets.connect(url, open_timeout=20, proxy=None):
+        question = r"1 connection is live: whoever is in the chat is cut off[\s\S]*while people are connected\?"
+        code, told = answer("n", question)
+        assert code == 1 and "Nothing was changed." in told
+        assert "websocket-connections" in boto.everything()
+        assert "1 connection is live" in mine.must("down", "--yes", *there).err
+    assert "websocket-connections" not in boto.everything()
+    mine.must("up", "--yes", *there)
+    code, told = answer("y", r"Delete these \d+ resources\?")
+    assert code == 0 and "nothing of this stack is left" in told
