@@ -249,7 +249,13 @@ class Bench:
             for one in self.each("apigatewayv2", "get_deployments", "Items", **given)
         }
         stages = {
-            one["StageName"]: [one.get("AutoDeploy", False), deployments.get(one.get("DeploymentId", ""))]
+            one["StageName"]: [
+                one.get("AutoDeploy", False),
+                deployments.get(one.get("DeploymentId", "")),
+                one.get("DefaultRouteSettings", {}).get("ThrottlingRateLimit"),
+                one.get("DefaultRouteSettings", {}).get("ThrottlingBurstLimit"),
+                {route: limit for route, limit in one.get("RouteSettings", {}).items() if limit},
+            ]
             for one in self.each("apigatewayv2", "get_stages", "Items", **given)
         }
         arn = f"arn:aws:apigateway:{REGION}::/apis/{api['ApiId']}"

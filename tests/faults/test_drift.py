@@ -179,6 +179,7 @@ def selection(bench: Bench) -> None:
     gateway("update_api", RouteSelectionExpression="$request.body.do")(bench)
 
 
+LIMIT = {"ThrottlingRateLimit": 9000.0, "ThrottlingBurstLimit": 4000}
 WS, PAGE, SEND = "stage.websocket-api", "stage.page", "function.send"
 DRIFTS = [
     Drift("billing", throughput, (f"table.{TABLE}:billing",)),
@@ -243,6 +244,16 @@ DRIFTS = [
         "AutoDeploy off",
         gateway("update_stage", "page", StageName="$default", AutoDeploy=False),
         (f"{PAGE}:stages.$default.auto_deploy",),
+    ),
+    Drift(
+        "another throttle",
+        gateway("update_stage", StageName="demo", DefaultRouteSettings=LIMIT),
+        (f"{WS}:stages.demo.throttle.rate", f"{WS}:stages.demo.throttle.burst"),
+    ),
+    Drift(
+        "a route's own throttle",
+        gateway("update_stage", StageName="demo", RouteSettings={"sendMessage": LIMIT}),
+        (f"{WS}:stages.demo.route_throttles.sendMessage",),
     ),
     Drift("a deleted log group", deleted("logs", "delete_log_group", logGroupName="/aws/lambda/send"), ()),
     Drift("a deleted function", deleted("lambda", "delete_function", FunctionName="send"), ()),
