@@ -200,11 +200,13 @@ class Stack:
     def _environment(self, key: str, function: FunctionConfig) -> dict[str, str]:
         table, websocket = self.config.table, self.config.websocket
         environment = {key: value for key, value in function.environment.items() if value != WEBSOCKET_URL}
-        if any(one.action.startswith("dynamodb:") and not one.resource for one in function.allow):
+        posts = any(one.action == MANAGE_CONNECTIONS for one in function.allow)
+        # send.py, which every handler that posts may import, asks for the table's name too.
+        if posts or any(one.action.startswith("dynamodb:") and not one.resource for one in function.allow):
             environment["WEBSOCKET_TABLE"] = table.name
             if table.key != DEFAULT_KEY:
                 environment["TABLE_KEY"] = table.key
-        if any(one.action == MANAGE_CONNECTIONS for one in function.allow):
+        if posts:
             environment["MAX_MESSAGE_BYTES"] = str(websocket.max_message_bytes)
         if websocket.allowed_origins and key == websocket.routes.get("$connect"):
             environment[ORIGINS] = ",".join(websocket.allowed_origins)
