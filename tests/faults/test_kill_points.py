@@ -99,17 +99,24 @@ def try_all(
     bench.must(*arguments, config=config)
     tried, lost, orphans = points(bench, every), [], 0
     assert wrong() == [], "not even a run to its end ends right"
+    unmet = []
     for kind, label, nth in tried:
         bench.reset()
         prepare()
-        assert bench.killed(kind, label, nth, *arguments, config=config), f"never came to {label} {nth}"
+        if not bench.killed(kind, label, nth, *arguments, config=config):
+            # A call that the first run had to repeat, and this one did not: there was nothing to be killed at.
+            unmet.append(f"{label} ({nth})")
+            assert nth > 1 and wrong() == [], f"never came to {label} ({nth})"
+            continue
         again = bench.run(*arguments, config=config)
         problems = [f"exit {again.code}\n{again}"] if again.code else wrong()
         orphans += len(problems)
         if problems:
             lost.append(f"{kind.value}: {label} ({nth}):\n" + "\n".join(problems))
     assert not lost, f"{len(lost)} of {len(tried)} kill points\n" + "\n\n".join(lost)
-    return f"kill points of `{' '.join(arguments)}`: {len(tried)} tried, {len(tried)} survived, {orphans} orphans"
+    assert len(unmet) <= 2, f"never came to {unmet}"
+    killed = len(tried) - len(unmet)
+    return f"kill points of `{' '.join(arguments)}`: {killed} tried, {killed} survived, {orphans} orphans"
 
 
 def unlike(bench: Bench, expected: dict[str, Any], config: str) -> list[str]:
