@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: local test faults nightly check web check-web node wscat lock audit licences clean
+.PHONY: local test faults nightly bench check web check-web node wscat lock audit licences clean
 .DELETE_ON_ERROR:
 
 local: .venv/local  ## The chat on this machine: install, start, deploy, print the URL.
@@ -16,6 +16,9 @@ faults: .venv/test  ## Kills, breaks and slows everything that up and down ask o
 
 nightly: .venv/test  ## The same, with bad weather of 50 seeds.
 	$(BIN)/pytest tests/faults -m 'faults or nightly'
+
+bench: .venv/test  ## How fast everything is, beside what it is measured against. A quarter of an hour; nginx and wrk for a part of it.
+	$(BIN)/python -m tests.bench
 
 check: .venv/test  ## Style and types.
 	$(BIN)/ruff check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from .config import shipped
@@ -9,22 +10,27 @@ from .errors import UsageError
 
 
 def write(directory: Path, *, force: bool = False) -> list[Path]:
-    """Writes them, and gives those that were written; one that is there and the same is left.
+    """Writes them, and gives those that were written: see `put`."""
+    handlers = sorted(one for one in shipped("handlers").iterdir() if one.is_file())
+    wanted = {"config.yaml": shipped("config.yaml"), **{f"handlers/{one.name}": one for one in handlers}}
+    return put(directory, {name: source.read_bytes() for name, source in wanted.items()}, force=force)
+
+
+def put(directory: Path, wanted: Mapping[str, bytes], *, force: bool = False) -> list[Path]:
+    """Writes files into a directory, and gives those that were written; one that is there and the same is left.
 
     Raises UsageError, before it writes anything, for files that are there and differ, unless `force` says to overwrite.
     """
-    handlers = sorted(one for one in shipped("handlers").iterdir() if one.is_file())
-    wanted = {directory / "config.yaml": shipped("config.yaml")}
-    wanted |= {directory / "handlers" / one.name: one for one in handlers}
-    differing = [to for to, source in wanted.items() if to.exists() and to.read_bytes() != source.read_bytes()]
+    files = {directory / name: data for name, data in wanted.items()}
+    differing = [to for to, data in files.items() if to.exists() and to.read_bytes() != data]
     if differing and not force:
         raise UsageError(
             f"{len(differing)} files are there already and differ",
             ", ".join(map(str, differing)),
             "Choose another directory, or overwrite them with --force.",
         )
-    written = [to for to in wanted if not to.exists() or to in differing]
+    written = [to for to in files if not to.exists() or to in differing]
     for to in written:
         to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_bytes(wanted[to].read_bytes())
+        to.write_bytes(files[to])
     return written

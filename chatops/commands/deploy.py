@@ -14,7 +14,13 @@ from .operate import smoke_test
 
 app = typer.Typer()
 Watch = Annotated[bool, typer.Option("--watch", help="With --local: deploy again whenever a handler is saved.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files that differ.")]
 OPEN = "It is open to everyone who has its URL. To close it: `auth: iam` under websocket: in the config, and `up`."
+DEPLOY_EXPORT = """\
+To deploy it, where no chatops stack of these names exists (`chatops down`, or another prefix):
+  aws s3 cp --recursive {directory}/code s3://BUCKET/
+  aws cloudformation deploy --template-file {directory}/template.yaml --stack-name NAME \\
+    --capabilities CAPABILITY_NAMED_IAM --parameter-overrides CodeBucket=BUCKET"""
 ADOPT = "Take over what exists under our names and was not created by chatops."
 
 
@@ -22,7 +28,7 @@ ADOPT = "Take over what exists under our names and was not created by chatops."
 def init(
     session: Session,
     directory: Annotated[Path, typer.Argument(help="Where to write; made when it does not exist.")] = Path(),
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that differ.")] = False,
+    force: Force = False,
 ) -> None:
     """Write config.yaml and handlers/ to start from.
 
@@ -112,6 +118,31 @@ def down(session: Session, yes: Yes = False) -> int:
             session.output.say("Nothing was changed.")
             return FAILED
     return _apply(session, plan, "down")
+
+
+@command(app)
+def export(
+    session: Session,
+    directory: Annotated[Path, typer.Argument(help="Where to write; made when it does not exist.")] = Path("export"),
+    force: Force = False,
+) -> None:
+    """Write the stack as a CloudFormation template, with the zips of its functions, to go on without chatops.
+
+    Example: [bold]chatops export[/bold]
+    """
+    import yaml
+
+    from ..ops.export import export
+    from ..starter import put
+
+    options = session.options
+    made = export(session.config, session.aws if options.local or options.endpoint_url else None)
+    text = yaml.safe_dump(made.template, sort_keys=False, allow_unicode=True, width=120)
+    files = {f"code/{name}": read() for name, read in made.code.items()}
+    written = put(directory, {"template.yaml": text.encode(), **files}, force=force)
+    text = "\n".join(map(str, written)) or f"{directory} has everything already."
+    session.output.result({"written": [str(one) for one in written]}, text)
+    session.note(DEPLOY_EXPORT.format(directory=directory))
 
 
 def follow(session: Session) -> int:

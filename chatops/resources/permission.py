@@ -12,6 +12,8 @@ from ..aws import Aws, absent_is_fine, existing_is_fine
 from ..deploy.resource import progress
 
 GATEWAY = "apigateway.amazonaws.com"
+GRANT = {"Action": "lambda:InvokeFunction", "Principal": GATEWAY}
+"""What an API is let do; the SourceArn beside it says which one."""
 
 
 def statements(aws: Aws, function: str, api_id: str) -> list[Any]:
@@ -47,10 +49,8 @@ def permit(aws: Aws, function: str, wanted: Sequence[str], live: Sequence[Any]) 
         if arn not in sources:
             with existing_is_fine():
                 statement_id = "chatops-" + hashlib.sha256(arn.encode()).hexdigest()[:24]
-                what = {"StatementId": statement_id, "Action": "lambda:InvokeFunction", "SourceArn": arn}
-                aws.when_free(
-                    partial(client.add_permission, FunctionName=function, Principal=GATEWAY, **what), progress
-                )
+                what = {"StatementId": statement_id, "SourceArn": arn, **GRANT}
+                aws.when_free(partial(client.add_permission, FunctionName=function, **what), progress)
     for statement in live:
         if source(statement) not in wanted:
             with absent_is_fine():
