@@ -13,6 +13,15 @@ from ..deploy.resource import Change, Live, Look, Properties, Resource, output, 
 from .log_group import LogGroup
 from .role import Role
 
+NEW_ROLE = (
+    "assumed by Lambda",
+    "does not have permissions to call",
+    # Its environment is encrypted for the role, and KMS does not know a new one either.
+    # https://github.com/hashicorp/terraform-provider-aws/issues/4633
+    "KMS key is invalid for CreateGrant",
+)
+"""What Lambda says of a role that IAM has not shown to it yet."""
+
 
 @dataclass(frozen=True, eq=False)
 class Function(Resource):
@@ -81,7 +90,12 @@ class Function(Resource):
                         else {}
                     ),
                 },
-                {"arn": now["FunctionArn"]},
+                {
+                    "arn": now["FunctionArn"],
+                    # Whether it can run; not something that a config asks for, so no property.
+                    "state": now.get("State", "Active"),
+                    "last_update_status": now.get("LastUpdateStatus", "Successful"),
+                },
                 found.get("Tags", {}).get(STACK_TAG),
             )
         return None
@@ -129,9 +143,8 @@ class Function(Resource):
 
     def _reserve(self, aws: Aws) -> None:
         if self.reserved_concurrency:
-            aws.client("lambda").put_function_concurrency(
-                FunctionName=self.function, ReservedConcurrentExecutions=self.reserved_concurrency
-            )
+            what = {"FunctionName": self.function, "ReservedConcurrentExecutions": self.reserved_concurrency}
+            self._patiently(aws, lambda: aws.client("lambda").put_function_concurrency(**what))
 
     def _configuration(self, desired: Properties) -> dict[str, Any]:
         return {
@@ -173,7 +186,6 @@ def _passes_by_itself(error: ClientError) -> bool:
 
     https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-deployment.html
     """
-    text = str(error)
     if code(error) == "InvalidParameterValueException":
-        return "assumed by Lambda" in text or "does not have permissions to call" in text
+        return any(words in str(error) for words in NEW_ROLE)
     return is_busy(error)

@@ -109,7 +109,15 @@ class Role(Resource):
                 AssumeRolePolicyDocument=json.dumps(desired["trust"]),
                 Tags=tag_list({STACK_TAG: self.stack}),
             )
-            self._put_policy(aws, desired)
+            # IAM may not show the role yet to the very next call.
+            # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+            aws.retry(
+                lambda: self._put_policy(aws, desired),
+                when=lambda error: code(error) == "NoSuchEntity",
+                say=progress,
+                text="IAM does not show the new role yet",
+                limit=30.0,
+            )
 
     def update(self, aws: Aws, changes: Iterable[Change], desired: Properties, look: Look) -> None:
         iam = aws.client("iam")

@@ -26,6 +26,7 @@ from .stand import (
     code,
     differing,
     function,
+    outputs,
     plan,
     properties,
     stand_aws,
@@ -37,6 +38,12 @@ BUSY = {"State": "Active", "LastUpdateStatus": "InProgress"}
 PENDING = {"State": "Pending"}
 NOT_ASSUMABLE = client_error(
     "InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda."
+)
+NOT_GRANTABLE = client_error(
+    "InvalidParameterValueException",
+    "Lambda was unable to configure access to your environment variables because the KMS key is invalid for "
+    "CreateGrant. Please check your KMS key settings. KMS Exception: InvalidArnException KMS Message: ARN does not "
+    "refer to a valid principal: arn:aws:sts::123456789012:assumed-role/send-ap-northeast-2/send",
 )
 IN_PROGRESS = client_error(
     "ResourceConflictException", "The operation cannot be performed at this time. An update is in progress for resource"
@@ -71,10 +78,11 @@ def update(lambda_: Scripted, *paths: str) -> ScriptedAws:
     return aws
 
 
-def test_a_role_that_lambda_does_not_see_yet_is_waited_for() -> None:
+@pytest.mark.parametrize("refusal", [NOT_ASSUMABLE, NOT_GRANTABLE], ids=["by Lambda", "by KMS"])
+def test_a_role_that_is_not_seen_yet_is_waited_for(refusal: ClientError) -> None:
     told: list[str] = []
     listen(told.append)
-    lambda_ = Scripted(create_function=[NOT_ASSUMABLE, NOT_ASSUMABLE, {}], get_function_configuration=ACTIVE)
+    lambda_ = Scripted(create_function=[refusal, refusal, {}], get_function_configuration=ACTIVE)
     aws = create(lambda_)
     assert lambda_.called("create_function") == ["create_function"] * 3
     assert aws.waited > 0
@@ -180,6 +188,39 @@ def test_an_update_that_meets_somebody_elses_is_sent_again() -> None:
     )
     update(lambda_, "memory", "code_sha256")
     assert len(lambda_.called("update_function_configuration", "update_function_code")) == 4
+
+
+def test_concurrency_is_reserved_as_soon_as_lambda_lets() -> None:
+    lambda_ = Scripted(put_function_concurrency=[IN_PROGRESS, {}], get_function_configuration=ACTIVE)
+    one = replace(function(), reserved_concurrency=5)
+    change = Change("reserved_concurrency", None, 5)
+    one.update(ScriptedAws(lambda_=lambda_), [change], desired(one), nothing)
+    assert len(lambda_.called("put_function_concurrency")) == 2
+
+
+def test_a_function_tells_whether_it_can_run(aws: StandAws) -> None:
+    up(aws, function())
+    assert outputs(aws, function()) == {
+        "arn": function().arn(aws),
+        "state": "Active",
+        "last_update_status": "Successful",
+    }
+
+
+@pytest.mark.parametrize(("state", "update"), [("Failed", "Successful"), ("Active", "Failed")])
+def test_a_function_tells_that_it_cannot_run(state: str, update: str) -> None:
+    configuration = {
+        "FunctionArn": "arn",
+        "Role": "role",
+        "MemorySize": 128,
+        "Timeout": 10,
+        "CodeSha256": "",
+        "State": state,
+        "LastUpdateStatus": update,
+    }
+    found = function().observe(ScriptedAws(lambda_=Scripted(get_function={"Configuration": configuration})), nothing)
+    assert found
+    assert (found.outputs["state"], found.outputs["last_update_status"]) == (state, update)
 
 
 def test_a_change_of_the_configuration_sends_no_code() -> None:

@@ -180,6 +180,14 @@ def test_a_function_gets_the_role_that_exists_even_when_it_was_adopted_from_anot
     assert found["Role"] == aws.client("iam").get_role(RoleName=NAME)["Role"]["Arn"]
 
 
+def test_a_new_role_that_iam_does_not_show_yet_gets_its_policy_as_soon_as_it_does() -> None:
+    unknown = client_error("NoSuchEntity", "The role with name send-ap-northeast-2 cannot be found.")
+    iam = Scripted(create_role={}, put_role_policy=[unknown, unknown, {}])
+    aws = ScriptedAws(iam=iam)
+    role().create(aws, role().desired(aws, exists({})), exists({}))
+    assert iam.called() == ["create_role", *["put_role_policy"] * 3]
+
+
 @pytest.mark.parametrize("code", ["DeleteConflict", "ConcurrentModification"])
 def test_a_role_that_iam_still_sees_a_policy_on_is_deleted_as_soon_as_it_lets(code: str) -> None:
     iam = Scripted(
