@@ -77,7 +77,7 @@ class Aws:
         self._keys = keys
         self._profile = profile
         self._clients: dict[tuple[str, str | None], Any] = {}
-        self._lock = threading.Lock()
+        self._lock, self._asking = threading.Lock(), threading.Lock()
 
     @cached_property
     def _session(self) -> Any:
@@ -146,8 +146,11 @@ class Aws:
 
     @cached_property
     def account(self) -> str:
-        """The id of the account that the credentials belong to."""
-        return str(self.client("sts").get_caller_identity()["Account"])
+        """The id of the account that the credentials belong to; who asks meanwhile waits for the same answer."""
+        with self._asking:
+            if "account" not in self.__dict__:
+                self.__dict__["account"] = str(self.client("sts").get_caller_identity()["Account"])
+            return str(self.__dict__["account"])
 
     def elsewhere(self, region: str) -> Aws:
         """The same credentials in another region. Clients share the lock: botocore's session makes one at a time."""

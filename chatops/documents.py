@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .deploy import events
 from .deploy.apply import Outcome
 from .deploy.plan import Action, Plan, Step
 from .errors import explain
-from .ops.connections import Connection
-from .ops.roster import Roster
-from .ops.smoke import Report
+
+if TYPE_CHECKING:
+    from .ops.connections import Connection
+    from .ops.roster import Roster
+    from .ops.smoke import Report
 
 Document = dict[str, Any]
 

@@ -101,18 +101,20 @@ class Session:
         return {"stack": self.config.stack, "account": self.aws.account, "region": self.aws.region}
 
     def prepare(self) -> None:
-        """Makes what a plan needs while the account is asked for: clients and modules take longer than that call."""
+        """Asks for the account while what shows it is loaded; then, beside everything else, makes what a plan needs."""
         self.aws.client("sts")
 
         def make() -> None:
             # Whoever needs it first makes it again, and tells what is wrong.
             with suppress(Exception):
+                _ = self.aws.account
                 from . import stack
 
                 for service in stack.SERVICES:
                     self.aws.client(service)
 
         threading.Thread(target=make, name="prepare", daemon=True).start()
+        _ = self.output
 
     def head(self) -> None:
         """Shows what is about to be touched."""

@@ -20,9 +20,6 @@ from .. import documents
 from ..deploy.apply import Outcome
 from ..deploy.plan import Action, Plan
 from ..errors import FAILED, Explanation, explain
-from ..ops.connections import Tally
-from ..ops.roster import Roster, changes
-from ..ops.smoke import Report
 from ..text import visible, visible_lines
 from .events import Board, plainly
 from .steps import CHANGING, LOOKS, explained, step_text
@@ -31,6 +28,9 @@ from .tables import Marks, connections_table
 if TYPE_CHECKING:
     from ..local.process import Process
     from ..local.server import Local
+    from ..ops.connections import Tally
+    from ..ops.roster import Roster
+    from ..ops.smoke import Report
 
 
 class Output:
@@ -171,6 +171,8 @@ class Output:
 
     def watch(self, now: Roster, read: Callable[[], Roster], pause: Callable[[float], None], status: Any) -> None:
         """Shows the connections again and again: in place in a terminal, else a line for each that came or went."""
+        from ..ops.roster import changes
+
         table, marks = connections_table(now), Marks()
         with Live(table, console=self.out, auto_refresh=False) if self.out.is_terminal else nullcontext() as live:
             while True:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
-from ..ops.connections import Connection
-from ..ops.roster import Roster
 from ..text import visible
+
+if TYPE_CHECKING:
+    from ..ops.connections import Connection
+    from ..ops.roster import Roster
 
 MARKED = 5.0
 """Seconds for which a mark stays."""
