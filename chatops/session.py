@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import signal
 import threading
@@ -15,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from . import config
 from .errors import UsageError
 
 if TYPE_CHECKING:
     from .aws import Aws
+    from .config import Config
     from .render import Output
     from .stack import Stack
 
@@ -61,8 +60,10 @@ class Session:
         return Output(as_json=self.options.as_json)
 
     @cached_property
-    def config(self) -> config.Config:
-        return config.load(self.options.config)
+    def config(self) -> Config:
+        from .config import load
+
+        return load(self.options.config)
 
     @cached_property
     def stack(self) -> Stack:
@@ -193,6 +194,8 @@ def require(extra: str, *packages: str) -> None:
 
 
 def _known(region: str) -> str:
+    import difflib
+
     import botocore.session
 
     session = botocore.session.Session()
