@@ -91,11 +91,9 @@ class Aws:
         """The client of one service, shared by all callers."""
         endpoint_url = endpoint_url or self.endpoint_url
         with self._lock:
-            client = self._clients.get((service, endpoint_url))
-            if client is None:
-                client = self._make_client(service, endpoint_url)
-                self._clients[service, endpoint_url] = client
-        return client
+            if (service, endpoint_url) not in self._clients:
+                self._clients[service, endpoint_url] = self._make_client(service, endpoint_url)
+            return self._clients[service, endpoint_url]
 
     def _make_client(self, service: str, endpoint_url: str | None) -> Any:
         config = Config(
@@ -148,9 +146,8 @@ class Aws:
     def account(self) -> str:
         """The id of the account that the credentials belong to; who asks meanwhile waits for the same answer."""
         with self._asking:
-            if "account" not in self.__dict__:
-                self.__dict__["account"] = str(self.client("sts").get_caller_identity()["Account"])
-            return str(self.__dict__["account"])
+            known = self.__dict__.get("account") or self.client("sts").get_caller_identity()["Account"]
+            return str(self.__dict__.setdefault("account", known))
 
     def elsewhere(self, region: str) -> Aws:
         """The same credentials in another region. Clients share the lock: botocore's session makes one at a time."""
