@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).parent
+WEBSOCKET_URL = "{websocket_url}"
+"""Stands for the chat's address in a function's environment."""
+OWN = "own"
+"""Stands for the stack's own pages among the origins that may open the chat."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Throttle:
 class WebSocket:
     """The WebSocket API. `routes` leads from a route key to a function's key in `Config.functions`.
 
-    Without `allowed_origins` a page from anywhere may open it.
+    Without `allowed_origins` a page from anywhere may open it; with any of them the stack's own pages may too.
     """
 
     name: str
@@ -97,6 +101,17 @@ class Config:
     websocket: WebSocket
     http_apis: Mapping[str, HttpApi]
     file: Path
+
+    @property
+    def pages(self) -> list[str]:
+        """The keys of the HTTP APIs that serve a chat page: a function at the root that is told the chat's address."""
+        found = []
+        for key, api in self.http_apis.items():
+            route = next((one for one in ("GET /", "ANY /", "$default") if one in api.routes), None)
+            function = self.functions.get(api.routes[route]) if route else None
+            if function and WEBSOCKET_URL in function.environment.values():
+                found.append(key)
+        return found
 
 
 def load(file: Path | None = None) -> Config:

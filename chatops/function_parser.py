@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from yaml.nodes import MappingNode
 
-from .config import HERE, Allow, Function, shipped
+from .config import HERE, WEBSOCKET_URL, Allow, Function, shipped
 from .reader import Node, Reader, shown
 
 RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
@@ -19,6 +19,11 @@ RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 109
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 """
 RESERVED = ("AWS_", "LAMBDA_", "_HANDLER", "WEBSOCKET_TABLE", "TABLE_KEY", "MAX_MESSAGE_BYTES", "ALLOWED_ORIGINS")
+RUNTIMES = ("python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
+"""Those that Lambda supports; older ones it is giving up, newer ones botocore may know.
+
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+"""
 FUNCTION_NAME_LIMIT = 48
 """Lambda takes 64 characters; the role's name adds the region to it, and IAM takes 64 too."""
 
@@ -81,9 +86,7 @@ class FunctionParser:
             ),
             include=include,
             environment=self._environment(keys.get("environment"), f"{path}.environment"),
-            runtime=read.text(
-                keys.get("runtime"), f"{path}.runtime", usual.runtime, pattern=r"python3\.\d+", rule="a Python runtime"
-            ),
+            runtime=self._runtime(keys.get("runtime"), f"{path}.runtime", usual.runtime),
             memory=read.number(keys.get("memory"), f"{path}.memory", usual.memory, low=128, high=10240, unit="MB"),
             timeout=read.number(keys.get("timeout"), f"{path}.timeout", usual.timeout, low=1, high=900, unit="seconds"),
             log_retention=retention,
@@ -97,6 +100,18 @@ class FunctionParser:
             )
             or None,
         )
+
+    def _runtime(self, node: Node | None, path: str, default: str) -> str:
+        runtime = self.reader.text(node, path, default, pattern=r"python3\.\d+", rule="a Python runtime")
+        if runtime not in RUNTIMES and runtime not in _newer_runtimes():
+            known = ", ".join((*RUNTIMES, *_newer_runtimes()))
+            self.reader.problem(
+                node,
+                path,
+                f"{shown(runtime)} is not among Lambda's: {known}. "
+                "A new one may need a newer boto3: pip install -U boto3",
+            )
+        return runtime
 
     def _allow(self, node: Node, path: str) -> Allow:
         read = self.reader
@@ -132,10 +147,16 @@ class FunctionParser:
             here = f"{path}.{key}"
             if key.startswith(RESERVED):
                 self.reader.problem(value, here, "is set by Lambda or by chatops; choose another name")
-            elif not key.isascii() or not key.replace("_", "a").isalnum() or not key[0].isalpha():
-                self.reader.problem(value, here, "a variable's name is letters, digits and _, with a letter first")
+            elif not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]+", key):
+                self.reader.problem(
+                    value, here, "a variable's name is two or more letters, digits and _, with a letter first"
+                )
             else:
-                found[key] = self.reader.text(value, here, "")
+                text = found[key] = self.reader.text(value, here, "")
+                if WEBSOCKET_URL in text and text != WEBSOCKET_URL:
+                    self.reader.problem(
+                        value, here, f"{WEBSOCKET_URL} stands for the chat's address only where it is the whole value"
+                    )
         if sum(len(key.encode()) + len(value.encode()) for key, value in found.items()) > 3500:
             self.reader.problem(node, path, "is larger than the 4 KB that Lambda takes")
         return found
@@ -151,6 +172,15 @@ class FunctionParser:
                     return folder / text
         self.reader.problem(node, path, f"there is no file {shown(text)} beside the config")
         return Path(text)
+
+
+def _newer_runtimes() -> list[str]:
+    """The Python runtimes of Lambda's own list, as this botocore knows it, that came after those known here."""
+    import botocore.session
+
+    known = botocore.session.get_session().get_service_model("lambda").shape_for("Runtime").enum
+    newest = int(RUNTIMES[-1].rpartition(".")[2])
+    return [one for one in known if re.fullmatch(r"python3\.\d+", one) and int(one.rpartition(".")[2]) > newest]
 
 
 def checked(reader: Reader, node: Node | None, path: str, name: str, letters: str, low: int, high: int) -> str:

@@ -10,7 +10,7 @@ import sys
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -47,15 +47,39 @@ class Package:
         return base64.b64encode(hashlib.sha256(self.data).digest()).decode()
 
 
+class NameTaken(Exception):
+    """Two files would have this name in one zip, where everything lies at the root."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"two files named {name}")
+        self.name = name
+
+
 def package(source: Path, include: Sequence[Path] = ()) -> Package:
     """The package of a handler: its source, the neighbours that it imports, and `include`, all at the zip's root.
 
     A neighbour with the name of a module of the standard library is not what an import of that name means.
 
-    Raises OSError when a file cannot be read and SyntaxError when a source is not Python.
+    Raises OSError when a file cannot be read, SyntaxError when a source is not Python, and NameTaken.
     """
-    files = {path.name: path for path in (*_modules(source), *include)}
+    files = {path.name: path for path in _modules(source)}
+    for path in include:
+        if files.setdefault(path.name, path).resolve() != path.resolve():
+            raise NameTaken(path.name)
     return Package(tuple(sorted(files.items())))
+
+
+def parsed(path: Path) -> ast.Module:
+    """The Python in a file. Raises SyntaxError when it is none."""
+    return _parsed(path.read_bytes(), str(path))
+
+
+@lru_cache(64)
+def _parsed(data: bytes, name: str) -> ast.Module:
+    try:
+        return ast.parse(data, filename=name)
+    except ValueError as error:  # of null bytes, before Python 3.12
+        raise SyntaxError(str(error), (name, None, None, None)) from error
 
 
 def _modules(source: Path) -> list[Path]:
@@ -66,11 +90,9 @@ def _modules(source: Path) -> list[Path]:
         if path in found:
             continue
         found[path] = None
-        try:
-            tree = ast.parse(path.read_bytes(), filename=str(path))
-        except ValueError as error:  # of null bytes, before Python 3.12
-            raise SyntaxError(str(error), (str(path), None, None, None)) from error
-        neighbours = (path.with_name(f"{name}.py") for name in _imported(tree) if name not in sys.stdlib_module_names)
+        neighbours = (
+            path.with_name(f"{name}.py") for name in _imported(parsed(path)) if name not in sys.stdlib_module_names
+        )
         queue += [one for one in neighbours if one.is_file()]
     return list(found)
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from .config import Config, Function, HttpApi, Limit, Table, Throttle, WebSocket
+from .config import OWN, Config, Function, HttpApi, Table, Throttle, WebSocket
 from .errors import ConfigError, UsageError
 from .function_parser import FunctionParser, checked
-from .reader import Node, Reader, shown, suggestion
+from .reader import Node, Reader
+from .route_parser import RouteParser
 
-METHODS = "ANY|GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS"
+ROW_ATTRIBUTES = ("connectedAt", "expiresAt")
+"""What handlers/connect.py keeps in a row beside its key."""
 
 
 class Parser:
@@ -44,6 +45,7 @@ class Parser:
         parser = FunctionParser(self.reader, self.file, prefix)
         functions = parser.read(root.get("functions"))
         self.timeout_nodes = parser.timeout_nodes
+        self.routes = RouteParser(self.reader, functions, root.get("functions"))
         websocket = self._websocket(root.get("websocket"), functions)
         config = Config(
             stack=prefix + stack,
@@ -53,9 +55,16 @@ class Parser:
             table=self._table(root.get("table")),
             functions=functions,
             websocket=websocket,
-            http_apis=self._http_apis(root.get("http_apis"), functions, websocket),
+            http_apis=self._http_apis(root.get("http_apis"), websocket),
             file=self.file,
         )
+        if OWN in websocket.allowed_origins and not config.pages:
+            self.reader.problem(
+                self.origins_node,
+                "websocket.allowed_origins",
+                f"{OWN}: no HTTP API serves a page of the stack's own: a function at GET / to which an environment "
+                "variable tells {websocket_url}",
+            )
         if self.reader.problems:
             raise ConfigError(str(self.file), self.reader.problems)
         return config
@@ -79,6 +88,8 @@ class Parser:
         key = self.reader.text(
             keys.get("key"), "table.key", default.key, pattern=r"[A-Za-z0-9_.-]{1,255}", rule="an attribute's name"
         )
+        if key in ROW_ATTRIBUTES:
+            self.reader.problem(keys.get("key"), "table.key", f"{key} is in each row beside its key; choose another")
         return Table(name, key)
 
     def _websocket(self, node: Node | None, functions: Mapping[str, Function]) -> WebSocket:
@@ -87,10 +98,8 @@ class Parser:
         keys = read.mapping(node, "websocket", (*fields, "allowed_origins", "throttle", "max_message_bytes"))
         routes = default.routes
         if "routes" in keys or not self.default:
-            routes = self._routes(
-                keys.get("routes"), "websocket.routes", r"\$(connect|disconnect|default)|[A-Za-z0-9_.-]{1,128}"
-            )
-        self._check_routes(keys.get("routes", node), "websocket.routes", routes, functions)
+            routes = self.routes.websocket(keys.get("routes"), "websocket.routes")
+        self.routes.check("websocket.routes", routes)
         if not routes:
             read.problem(
                 keys.get("routes", node), "websocket.routes", "needs a route: API Gateway deploys none without"
@@ -108,6 +117,7 @@ class Parser:
         origins = default.allowed_origins
         if "allowed_origins" in keys:
             origins = self._origins(keys["allowed_origins"], "websocket.allowed_origins")
+        self.origins_node, self.websocket_name_node = keys.get("allowed_origins"), keys.get("name")
         for key, closes in (("auth", auth == "iam"), ("allowed_origins", origins)):
             if closes and "$connect" not in routes:
                 read.problem(
@@ -131,7 +141,7 @@ class Parser:
             ),
             auth=auth,
             routes=routes,
-            throttle=self._throttle(keys.get("throttle"), "websocket.throttle", default.throttle, routes),
+            throttle=self.routes.throttle(keys.get("throttle"), "websocket.throttle", default.throttle, routes),
             max_message_bytes=read.number(
                 keys.get("max_message_bytes"),
                 "websocket.max_message_bytes",
@@ -144,14 +154,18 @@ class Parser:
         )
 
     def _origins(self, node: Node, path: str) -> tuple[str, ...]:
-        """What a browser sends as Origin: it is compared letter by letter, so it must be written as browsers do."""
+        """What a browser sends as Origin: it is compared letter by letter, so it must be written as browsers do.
+
+        `own` stands for the pages of the stack itself, whose addresses nobody knows before they exist.
+        """
         found = [
             self.reader.text(
                 one,
                 f"{path}.{at}",
                 "",
-                pattern=r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9]\d{0,4})?",
-                rule="an origin, like https://chat.example.com: small letters, and nothing behind the host and port",
+                pattern=rf"{OWN}|https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9]\d{{0,4}})?",
+                rule="an origin, like https://chat.example.com: small letters, and nothing behind the host and port; "
+                f"nor is it {OWN}, the stack's own page",
             )
             for at, one in enumerate(self.reader.items(node, path))
         ]
@@ -159,81 +173,31 @@ class Parser:
             self.reader.problem(node, path, "is too long: it has to fit into the 4 KB of a function's environment")
         return tuple(dict.fromkeys(one for one in found if one))
 
-    def _throttle(self, node: Node | None, path: str, default: Throttle, routes: Mapping[str, str]) -> Throttle:
-        keys = self.reader.mapping(node, path, ("rate", "burst", "routes"))
-        each = self._limit(keys, path, default.each)
-        if "routes" not in keys:
-            return Throttle(each, {key: one for key, one in default.routes.items() if key in routes})
-        limits = {}
-        for key, one in self.reader.mapping(keys["routes"], f"{path}.routes").items():
-            here = f"{path}.routes.{key}"
-            if key not in routes:
-                self.reader.problem(one, here, f"there is no such route{suggestion(key, routes)}")
-            limits[key] = self._limit(self.reader.mapping(one, here, ("rate", "burst")), here, each)
-        return Throttle(each, limits)
-
-    def _limit(self, keys: Mapping[str, Node], path: str, default: Limit) -> Limit:
-        number = self.reader.number
-        return Limit(
-            number(keys.get("rate"), f"{path}.rate", default.rate, low=1, high=10_000, unit="calls a second"),
-            number(keys.get("burst"), f"{path}.burst", default.burst, low=1, high=5_000, unit="calls at once"),
-        )
-
-    def _http_apis(
-        self, node: Node | None, functions: Mapping[str, Function], websocket: WebSocket
-    ) -> Mapping[str, HttpApi]:
+    def _http_apis(self, node: Node | None, websocket: WebSocket) -> Mapping[str, HttpApi]:
         if node is None and self.default:
             for one in self.default.http_apis.values():
-                self._check_routes(None, f"http_apis.{one.name}.routes", one.routes, functions)
+                self.routes.check(f"http_apis.{one.name}.routes", one.routes)
                 if self.prefix + one.name == websocket.name:
-                    self.reader.problem(None, f"http_apis.{one.name}", "is the name of the WebSocket API too")
+                    self.reader.problem(
+                        self.websocket_name_node, f"http_apis.{one.name}", "is the name of the WebSocket API too"
+                    )
             return {key: replace(one, name=self.prefix + one.name) for key, one in self.default.http_apis.items()}
         apis: dict[str, HttpApi] = {}
-        segment = r"[A-Za-z0-9._~!$&'()+,;=:@%-]*|\{[A-Za-z0-9._-]+\+?\}"
         for key, value in self.reader.mapping(node, "http_apis").items():
             path = f"http_apis.{key}"
             keys = self.reader.mapping(value, path, ("routes", "throttle"))
-            routes = self._routes(
-                keys.get("routes"),
-                f"{path}.routes",
-                rf"\$default|({METHODS}) (/({segment}))+",
-                "like GET /user/{userId}",
-            )
+            routes = self.routes.http(keys.get("routes"), f"{path}.routes")
             if not routes:
                 self.reader.problem(value, f"{path}.routes", "needs a route, like GET /: a-function")
-            self._check_routes(keys.get("routes", value), f"{path}.routes", routes, functions)
+            self.routes.check(f"{path}.routes", routes)
             if self.prefix + key == websocket.name:
                 self.reader.problem(value, path, "is the name of the WebSocket API too; choose another")
             apis[key] = HttpApi(
                 checked(self.reader, value, path, self.prefix + key, r"[\w .-]", 1, 128),
                 routes,
-                self._throttle(keys.get("throttle"), f"{path}.throttle", Throttle(), routes),
+                self.routes.throttle(keys.get("throttle"), f"{path}.throttle", Throttle(), routes),
             )
         return apis
-
-    def _routes(
-        self, node: Node | None, path: str, pattern: str, rule: str = "a route key: letters, digits, ., - or _"
-    ) -> Mapping[str, str]:
-        routes: dict[str, str] = {}
-        for key, value in self.reader.mapping(node, path).items():
-            if not re.fullmatch(pattern, key, re.ASCII):
-                self.reader.problem(value, f"{path}.{key}", f"{shown(key)} is not {rule}")
-                continue
-            problems = len(self.reader.found)
-            function = self.reader.text(value, f"{path}.{key}", "")
-            if len(self.reader.found) == problems:
-                routes[key] = function
-        return routes
-
-    def _check_routes(
-        self, node: Node | None, path: str, routes: Mapping[str, str], functions: Mapping[str, Function]
-    ) -> None:
-        for key, function in routes.items():
-            if function not in functions:
-                near = suggestion(function, functions)
-                self.reader.problem(
-                    node, f"{path}.{key}", f"leads to {shown(function)}, which is not in functions{near}"
-                )
 
     def _name(self, node: Node | None, path: str, default: str, letters: str, low: int, high: int) -> str:
         name = self.reader.text(node, path, default)

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -126,6 +127,15 @@ class Reader:
             self.problem(node, path, f"must be a list, not {kind(node)}")
             return []
         return list(node.value)
+
+
+def line_of(file: Path, *keys: str) -> int | None:
+    """The line on which the value of nested keys begins in a file that was read before; nothing where it has none."""
+    node = yaml.compose(file.read_bytes().decode("utf-8-sig"), Loader=yaml.SafeLoader)
+    for key in keys:
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        node = next((value for name, value in pairs if name.value == key), None)
+    return node.start_mark.line + 1 if node else None
 
 
 def is_unicode(value: str) -> bool:

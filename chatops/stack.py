@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .aws import STACK_TAG, Aws
-from .config import Config, Throttle
+from . import leftovers
+from .aws import Aws
+from .config import OWN, WEBSOCKET_URL, Config, Throttle
 from .config import Function as FunctionConfig
 from .deploy.plan import Action, Plan, Step, observe, plan_down, plan_up
 from .deploy.resource import Blocked, Live, Resource, sharing
-from .errors import ChatopsError, ConfigError, UsageError
+from .errors import ChatopsError, UsageError
+from .handler import packages
 from .ops.management import Management
-from .package import Package, package
+from .package import Package
 from .reader import suggestion
-from .resources.api import Api, HttpApi, WebSocketApi, every_api
+from .resources.api import Api, HttpApi, WebSocketApi
 from .resources.function import Function
 from .resources.log_group import LogGroup
-from .resources.role import MANAGE_CONNECTIONS, Grant, Role, role_path
+from .resources.role import MANAGE_CONNECTIONS, Grant, Role
 from .resources.stage import HttpStage, Stage, WebSocketStage
 from .resources.table import Table
-from .resources.tagged import tagged
 from .resources.throttle import Limit
 
 SERVICES = ("resourcegroupstaggingapi", "dynamodb", "logs", "apigatewayv2", "iam", "lambda")
 """Whom a plan asks, in the order in which it does."""
 DEFAULT_KEY = "connectionId"
-WEBSOCKET_URL = "{websocket_url}"
-"""Stands for the chat's address in a function's environment."""
 ORIGINS = "ALLOWED_ORIGINS"
 """Where the connect function finds the pages that may open the chat; without it all may."""
 CONNECTIONS_ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
@@ -52,11 +51,7 @@ class Stack:
         """Everything that the config asks for."""
         config, name, region = self.config, self.config.stack, self.aws.region
         table = Table(name, config.table.name, config.table.key)
-        websocket = self.websocket
-        web = {
-            key: HttpApi(name, one.name, "$default", "$request.method $request.path")
-            for key, one in config.http_apis.items()
-        }
+        websocket, web = self.websocket, self.web
         functions: dict[str, Function] = {}
         for key, one in config.functions.items():
             log_group = LogGroup(name, one.name, one.log_retention)
@@ -64,7 +59,7 @@ class Stack:
             grants = tuple(Grant(allow.action, allow.resource) for allow in one.allow if allow.resource)
             posts_to = websocket if MANAGE_CONNECTIONS in actions else None
             role = Role(name, one.name, region, actions, grants, config.table.name, posts_to, config.websocket.stage)
-            code = _package(config, one)
+            code = self.packages[key]
             functions[key] = Function(
                 stack=name,
                 function=one.name,
@@ -109,37 +104,51 @@ class Stack:
         one = self.config.websocket
         return WebSocketApi(self.config.stack, one.name, one.stage, one.route_selection)
 
+    @cached_property
+    def web(self) -> dict[str, HttpApi]:
+        """The HTTP APIs, by their keys in the config."""
+        return {
+            key: HttpApi(self.config.stack, one.name, "$default", "$request.method $request.path")
+            for key, one in self.config.http_apis.items()
+        }
+
+    @cached_property
+    def packages(self) -> dict[str, Package]:
+        """The functions' code, by their keys in the config. Raises ConfigError where Lambda could not start one."""
+        return packages(self.config)
+
     @property
     def files(self) -> set[Path]:
         """Every file that what runs is made from: the config and what goes into the functions' zips."""
-        packages = (_package(self.config, one) for one in self.config.functions.values())
-        return {self.config.file, *(path for one in packages for _, path in one.files)}
+        return {self.config.file, *(path for one in self.packages.values() for _, path in one.files)}
 
     def plan_up(self, *, adopt: bool = False) -> Plan:
         """What makes AWS equal to the config."""
-        leftovers, observed = self._observe(hearsay=True)
-        plan = plan_up(self.resources, leftovers, observed, self.aws, adopt=adopt)
+        left, observed = self._observe(hearsay=True)
+        plan = plan_up(self.resources, left, observed, self.aws, adopt=adopt)
         return replace(plan, steps=tuple(self._spare_rows(step) for step in plan.steps))
 
     def _spare_rows(self, step: Step) -> Step:
         """The step; a table that the config no longer names is not deleted while it lists connections."""
         table = step.resource
-        if step.action is not Action.DELETE or not isinstance(table, Table) or table.is_empty(self.aws):
+        if step.action is not Action.DELETE or not isinstance(table, Table):
             return step
+        if table.is_empty(self.aws):
+            return replace(step, resource=replace(table, spares_rows=True))
         return Step(table, Action.KEEP, reason="not in the config any more, and holds rows; `down` deletes it")
 
     def plan_down(self) -> Plan:
         """What deletes everything of this stack, and of its earlier configs."""
-        leftovers, observed = self._observe()
-        return plan_down([*self.resources, *leftovers], observed)
+        left, observed = self._observe()
+        return plan_down([*self.resources, *left], observed)
 
     def _observe(self, *, hearsay: bool = False) -> tuple[list[Resource], dict[str, Live | Blocked | None]]:
         """What is left over from earlier configs, and the live state of that and of what the config asks for."""
         resources = self.resources
         with sharing(hearsay=hearsay):
-            leftovers, observed = self.aws.together(self.leftovers, lambda: observe(resources, self.aws))
+            left, observed = self.aws.together(self.leftovers, lambda: observe(resources, self.aws))
         with sharing():
-            return leftovers, {**observed, **observe(leftovers, self.aws)}
+            return left, {**observed, **observe(left, self.aws)}
 
     def remains(self) -> list[str]:
         """The names of what still exists of this stack and is its own."""
@@ -147,20 +156,17 @@ class Stack:
 
     def leftovers(self) -> list[Resource]:
         """What carries this stack's tag and is not in the config (any more)."""
-        known = {one.name for one in self.resources}
-        found = {one.name: one for one in self._tagged() if one.name not in known}
-        return list(found.values())
+        return leftovers.find(self.aws, self.config.stack, {one.name for one in self.resources})
 
     def url(self, name: str | None) -> str:
         """The chat's address, or that of the HTTP API with this name. Raises UsageError when there is none."""
-        if name is not None and name not in self.config.http_apis:
-            known = ", ".join(self.config.http_apis) or "none"
-            near = suggestion(name, self.config.http_apis).removeprefix("; ")
+        if name is None:
+            return self._found(self.websocket).outputs["websocket_url"]
+        if name not in self.web:
+            known = ", ".join(self.web) or "none"
+            near = suggestion(name, self.web).removeprefix("; ")
             raise UsageError(f"The config has no HTTP API {name!r}", f"it has: {known}", near.capitalize())
-        api: Api = self.websocket
-        if name is not None:
-            api = HttpApi(self.config.stack, self.config.http_apis[name].name, "$default", "")
-        return self._found(api).outputs["websocket_url" if name is None else "http_url"]
+        return self._found(self.web[name]).outputs["http_url"]
 
     def connections_url(self, live: Mapping[str, Live | None]) -> str | None:
         """The @connections endpoint, when the WebSocket API is among what is live and is ours."""
@@ -181,21 +187,13 @@ class Stack:
     @property
     def page(self) -> str:
         """The name of the HTTP API that serves the chat page. Raises UsageError when the config has none."""
-        for key in self.pages:
+        for key in self.config.pages:
             return key
         raise UsageError(
             "The config has no chat page",
-            f"no function of an HTTP API at GET / has an environment variable {WEBSOCKET_URL!r}",
+            f"no function at the root of an HTTP API has an environment variable {WEBSOCKET_URL!r}",
             "Name an HTTP API, or give http_apis its default back.",
         )
-
-    @property
-    def pages(self) -> Iterator[str]:
-        """The names of the HTTP APIs that serve a chat page."""
-        for key, api in self.config.http_apis.items():
-            for route, function in api.routes.items():
-                if route == "GET /" and WEBSOCKET_URL in self.config.functions[function].environment.values():
-                    yield key
 
     def _environment(self, key: str, function: FunctionConfig) -> dict[str, str]:
         table, websocket = self.config.table, self.config.websocket
@@ -208,56 +206,23 @@ class Stack:
                 environment["TABLE_KEY"] = table.key
         if posts:
             environment["MAX_MESSAGE_BYTES"] = str(websocket.max_message_bytes)
-        if websocket.allowed_origins and key == websocket.routes.get("$connect"):
-            environment[ORIGINS] = ",".join(websocket.allowed_origins)
+        elsewhere = [one for one in websocket.allowed_origins if one != OWN]
+        if elsewhere and key == websocket.routes.get("$connect"):
+            environment[ORIGINS] = ",".join(elsewhere)
         return environment
 
-    def _addresses(self, key: str, function: FunctionConfig) -> dict[str, tuple[Resource, str]]:
-        addresses: dict[str, tuple[Resource, str]] = {
-            key: (self.websocket, "websocket_url")
+    def _addresses(self, key: str, function: FunctionConfig) -> dict[str, tuple[tuple[Resource, str], ...]]:
+        addresses: dict[str, tuple[tuple[Resource, str], ...]] = {
+            key: ((self.websocket, "websocket_url"),)
             for key, value in function.environment.items()
             if value == WEBSOCKET_URL
         }
         websocket = self.config.websocket
         if websocket.allowed_origins and key == websocket.routes.get("$connect"):
-            for page in self.pages:
-                api = HttpApi(self.config.stack, self.config.http_apis[page].name, "$default", "")
-                addresses[ORIGINS] = (api, "origin")
+            addresses[ORIGINS] = tuple((self.web[page], "origin") for page in self.config.pages)
         if self.aws.endpoint_url and any(one.action == MANAGE_CONNECTIONS for one in function.allow):
-            addresses[CONNECTIONS_ENDPOINT] = (self.websocket, "connections_url")
+            addresses[CONNECTIONS_ENDPOINT] = ((self.websocket, "connections_url"),)
         return addresses
-
-    def _tagged(self) -> Iterator[Resource]:
-        name, region = self.config.stack, self.aws.region
-
-        def logs(function: str) -> LogGroup:
-            return LogGroup(name, function, 1)
-
-        def role(function: str) -> Role:
-            return Role(name, function, region, (), (), "", None, "")
-
-        for arn in tagged(self.aws, name):
-            service, what = arn.split(":", 5)[2::3]
-            if service == "dynamodb" and what.startswith("table/"):
-                yield Table(name, what.removeprefix("table/"), DEFAULT_KEY)
-            elif service == "logs" and what.startswith("log-group:/aws/lambda/"):
-                yield logs(what.removeprefix("log-group:/aws/lambda/"))
-            elif service == "lambda" and what.startswith("function:"):
-                function = what.removeprefix("function:")
-                yield Function(name, function, "", "", 0, 0, {}, "", bytes, role(function), logs(function), {})
-                yield logs(function)
-        for one in self.aws.pages("iam", "list_roles", "Roles", PathPrefix=role_path(name, region)):
-            function = one["RoleName"].removesuffix(f"-{region}")
-            yield from (role(function), logs(function))
-        for one in every_api(self.aws):
-            if one.get("Tags", {}).get(STACK_TAG) == name:
-                api: Api
-                if one["ProtocolType"] == "WEBSOCKET":
-                    api = WebSocketApi(name, one["Name"], "", "")
-                    yield from (api, WebSocketStage(name, api, {}, {}))
-                else:
-                    api = HttpApi(name, one["Name"], "", "")
-                    yield from (api, HttpStage(name, api, {}, {}))
 
 
 def outputs(stack: Stack, live: Mapping[str, Live | None]) -> dict[str, Any]:
@@ -274,11 +239,3 @@ def outputs(stack: Stack, live: Mapping[str, Live | None]) -> dict[str, Any]:
 def _limits(throttle: Throttle) -> tuple[Limit, dict[str, Limit]]:
     routes = {key: Limit(one.rate, one.burst) for key, one in throttle.routes.items()}
     return Limit(throttle.each.rate, throttle.each.burst), routes
-
-
-def _package(config: Config, function: FunctionConfig) -> Package:
-    try:
-        return package(function.source, function.include)
-    except SyntaxError as error:
-        problem = f"{error.filename}:{error.lineno}: functions.{function.name}.source: {error.msg}"
-        raise ConfigError(str(config.file), [problem]) from None

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chatops import config as config_module
+from chatops import function_parser
 from chatops.config import Allow, Config, load, shipped
 from chatops.errors import WRONG_USAGE, ConfigError, UsageError
 from chatops.function_parser import RETENTIONS
@@ -257,6 +258,8 @@ MISTAKES = [
     ("prefix: " + "a" * 21, f"1: prefix: '{'a' * 21}' is not at most 20 letters, digits, - or _"),
     ("table:\n  name: ab", "2: table.name: 'ab' is not 3 to 255 characters of A-Za-z0-9_.-"),
     ("table: {key: 'a b'}", "1: table.key: 'a b' is not an attribute's name"),
+    ("table:\n  key: connectedAt", "2: table.key: connectedAt is in each row beside its key; choose another"),
+    ("table:\n  key: expiresAt", "2: table.key: expiresAt is in each row beside its key; choose another"),
     ("websocket: {stage: a.b}", "1: websocket.stage: 'a.b' is not 1 to 128 letters, digits, - or _"),
     ("websocket: {auth: iamm}", "1: websocket.auth: 'iamm' is not one of none, iam; did you mean iam?"),
     ("websocket: {route_selection: action}", "1: websocket.route_selection: 'action' is not like $request.body.action"),
@@ -268,11 +271,11 @@ MISTAKES = [
     ("http_apis:\n  page: {}", "2: http_apis.page.routes: needs a route, like GET /: a-function"),
     (
         "http_apis: {page: {routes: {GET user: websocket-send}}}",
-        "1: http_apis.page.routes.GET user: 'GET user' is not like GET /user/{userId}",
+        "1: http_apis.page.routes.GET user: 'GET user' is not like GET /user/{userId} or GET /files/{path+}",
     ),
     (
         "http_apis: {page: {routes: {FETCH /: websocket-send}}}",
-        "1: http_apis.page.routes.FETCH /: 'FETCH /' is not like GET /user/{userId}",
+        "1: http_apis.page.routes.FETCH /: 'FETCH /' is not like GET /user/{userId} or GET /files/{path+}",
     ),
     (
         "http_apis: {p/q: {routes: {GET /: websocket-send}}}",
@@ -312,6 +315,14 @@ FUNCTION_MISTAKES = [
     ("timeout: -1", "timeout: '-1' is not between 1 and 900 seconds"),
     ("handler: main", "handler: 'main' is not like module.function"),
     ("runtime: nodejs20.x", "runtime: 'nodejs20.x' is not a Python runtime"),
+    (
+        "environment: {A: x}",
+        "environment.A: a variable's name is two or more letters, digits and _, with a letter first",
+    ),
+    (
+        "environment: {URL: 'see {websocket_url}'}",
+        "environment.URL: {websocket_url} stands for the chat's address only where it is the whole value",
+    ),
     ("allow: dynamodb:Scan", "allow: must be a list, not text"),
     ("allow: [5]", 'allow.0: must be text, not a number (write it in quotes: "5")'),
     ("allow: [dynamodb:PutItem, {action: s3:GetObject}]", "allow.1.resource: is missing"),
@@ -326,10 +337,16 @@ FUNCTION_MISTAKES = [
         "environment: {WEBSOCKET_TABLE: x}",
         "environment.WEBSOCKET_TABLE: is set by Lambda or by chatops; choose another name",
     ),
-    ("environment: {a-b: x}", "environment.a-b: a variable's name is letters, digits and _, with a letter first"),
-    ("environment: {'': x}", "environment.: a variable's name is letters, digits and _, with a letter first"),
-    ("environment: {A: 1}", 'environment.A: must be text, not a number (write it in quotes: "1")'),
-    ("environment: {A: " + "x" * 4000 + "}", "environment: is larger than the 4 KB that Lambda takes"),
+    (
+        "environment: {a-b: x}",
+        "environment.a-b: a variable's name is two or more letters, digits and _, with a letter first",
+    ),
+    (
+        "environment: {'': x}",
+        "environment.: a variable's name is two or more letters, digits and _, with a letter first",
+    ),
+    ("environment: {AA: 1}", 'environment.AA: must be text, not a number (write it in quotes: "1")'),
+    ("environment: {AA: " + "x" * 4000 + "}", "environment: is larger than the 4 KB that Lambda takes"),
     ("memroy: 128", "memroy: unknown key; did you mean memory?"),
 ]
 
@@ -409,6 +426,68 @@ def test_a_default_route_whose_function_is_gone_is_told() -> None:
     assert any("http_apis.api-gateway-lambda.routes.GET /: leads to 'aws-gateway-lambda'" in one for one in told)
 
 
+def test_a_route_of_the_default_that_the_new_functions_leave_alone_is_told_where_they_stand() -> None:
+    told = problems("prefix: dev-\nfunctions:\n  websocket-connect: {source: handlers/connect.py}\n")
+    assert [one.split(":")[0] for one in told] == ["3"] * 5
+
+
+def test_each_route_that_leads_nowhere_is_told_in_its_own_line() -> None:
+    told = problems("websocket:\n  routes:\n    $connect: websocket-connect\n    a: websocket-send\n    b: nobody\n")
+    assert told == ["5: websocket.routes.b: leads to 'nobody', which is not in functions"]
+    told = problems("http_apis:\n  page:\n    routes:\n      GET /: aws-gateway-lambda\n      GET /x: nobody\n")
+    assert told == ["5: http_apis.page.routes.GET /x: leads to 'nobody', which is not in functions"]
+
+
+def test_a_default_http_api_with_the_name_of_the_websocket_api_is_told_where_that_name_stands() -> None:
+    told = the_problem("websocket:\n  stage: demo\n  name: api-gateway-lambda\n")
+    assert told == "3: http_apis.api-gateway-lambda: is the name of the WebSocket API too"
+
+
+HTTP = "http_apis:\n  page:\n    routes:\n      %s: aws-gateway-lambda\n"
+
+
+@pytest.mark.parametrize(
+    "route", ["GET /", "GET /x/", "ANY /{p+}", "GET /a/{b}/c/{d+}", "GET /{a}/{b}", "$default", "POST /a.b~c/%20"]
+)
+def test_a_route_that_api_gateway_takes_is_read(route: str) -> None:
+    assert read(HTTP % route).http_apis["page"].routes == {route: "aws-gateway-lambda"}
+
+
+@pytest.mark.parametrize(
+    "route", ["GET /{p+}/x", "GET //", "GET /a//b", "GET /{p+}/", "GET /{p}/{p}", "GET /{p}/{p+}", "GET ", "GET x"]
+)
+def test_a_route_that_api_gateway_refuses_is_told(route: str) -> None:
+    told = problems(HTTP % f'"{route}"')
+    assert any(one.startswith(f"4: http_apis.page.routes.{route}: ") for one in told)
+
+
+@pytest.mark.parametrize("runtime", ["python3.6", "python3.9", "python3.99"])
+def test_a_runtime_that_lambda_does_not_support_is_told_with_those_that_it_does(runtime: str) -> None:
+    told = the_problem(ONE % f"runtime: {runtime}")
+    assert told.startswith(f"1: functions.websocket-connect.runtime: '{runtime}' is not among Lambda's: python3.10, ")
+
+
+def test_a_runtime_that_only_a_newer_botocore_knows_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(function_parser, "RUNTIMES", ("python3.10",))
+    assert read(ONE % "runtime: python3.13").functions["websocket-connect"].runtime == "python3.13"
+
+
+@pytest.mark.parametrize("route", ["GET /", "ANY /", "$default"])
+def test_the_stacks_own_page_can_be_the_only_origin_wherever_its_root_leads_to_it(route: str) -> None:
+    config = read("websocket: {allowed_origins: [own]}\n" + HTTP % route)
+    assert (config.websocket.allowed_origins, config.pages) == (("own",), ["page"])
+
+
+def test_a_page_that_another_route_hides_is_none() -> None:
+    other = HTTP % "$default" + "      GET /: aws-gateway-lambda2\n"
+    assert read(other).pages == []
+
+
+def test_the_stacks_own_page_as_an_origin_is_told_where_the_stack_has_none() -> None:
+    told = the_problem("http_apis: {}\nwebsocket:\n  allowed_origins: [own]\n")
+    assert told.startswith("3: websocket.allowed_origins: own: no HTTP API serves a page")
+
+
 @pytest.mark.parametrize("api", ["websocket: {routes: {$connect: ''}}", "http_apis: {page: {routes: {GET /: ''}}}"])
 def test_a_route_that_leads_to_nothing_is_told(api: str) -> None:
     assert problems(api)
@@ -481,8 +560,8 @@ def test_a_number_that_is_none_or_beyond_all_bounds_is_told(value: str) -> None:
 
 
 def test_half_of_a_surrogate_pair_in_a_value_is_told() -> None:
-    told = the_problem(ONE % 'environment: {A: "\\ud800"}')
-    assert told.startswith("1: functions.websocket-connect.environment.A: ")
+    told = the_problem(ONE % 'environment: {AA: "\\ud800"}')
+    assert told.startswith("1: functions.websocket-connect.environment.AA: ")
     assert told.isascii()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chatops.config import load, shipped
-from chatops.package import Package, package
+from chatops.package import NameTaken, Package, package
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -95,6 +95,15 @@ def test_included_files_lie_at_the_root_of_the_zip(tmp_path: Path) -> None:
     archive = zipfile.ZipFile(io.BytesIO(packed.data))
     assert archive.namelist() == ["handler.py", "page.html"]
     assert archive.read("page.html") == b"\x00\xff<p>"
+
+
+def test_an_included_file_never_takes_the_place_of_a_neighbour(tmp_path: Path) -> None:
+    source = write(tmp_path, handler="import near\n", near="")
+    assert names(package(source, [tmp_path / "near.py"])) == ["handler.py", "near.py"]
+    (tmp_path / "sub").mkdir()
+    other = write(tmp_path / "sub", near="")
+    with pytest.raises(NameTaken, match=r"near\.py"):
+        package(source, [other])
 
 
 def test_everybody_may_read_what_is_packed_and_nothing_is_compressed(tmp_path: Path) -> None:

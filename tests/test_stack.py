@@ -10,7 +10,7 @@ import pytest
 
 from chatops.config import load
 from chatops.deploy.plan import Action
-from chatops.deploy.resource import PLACEHOLDER, Live, Resource
+from chatops.deploy.resource import PLACEHOLDER, Blocked, Live, Resource
 from chatops.errors import ChatopsError, ConfigError, UsageError
 from chatops.resources.function import Function
 from chatops.resources.role import Role
@@ -19,6 +19,7 @@ from chatops.stack import CONNECTIONS_ENDPOINT, Stack, outputs
 
 from .resources.stand import REGION, Scripted, ScriptedAws, client_error
 
+HANDLER = "def lambda_handler(event, context): ...\n"
 TWO_FUNCTIONS = (
     "functions: {a: {source: handlers/connect.py}, b: {source: handlers/user.py}}\n"
     "websocket: {routes: {$connect: a, more: b}}\n"
@@ -159,6 +160,33 @@ def test_functions_that_post_are_led_to_what_stands_in_for_aws_and_only_then() -
     assert CONNECTIONS_ENDPOINT not in environment(stack(aws=aws), "websocket-connect")
 
 
+def test_every_page_of_the_stacks_own_may_open_the_chat_beside_those_that_are_allowed() -> None:
+    page = '{routes: {"%s": aws-gateway-lambda}}'
+    apis = f"http_apis: {{one: {page % 'GET /'}, two: {page % 'ANY /'}, three: {page % '$default'}}}\n"
+
+    def origins(allowed: str) -> str | None:
+        one = stack(f"websocket: {{allowed_origins: {allowed}}}\n{apis}")
+        connect = named(one, "function.websocket-connect")
+        assert all(any(need is other for other in one.resources) for need in connect.dependencies)
+        known: dict[str, dict[str, str]] = connect.desired(ScriptedAws(), lambda api: Live({}, {"arn": "r", "origin": f"https://{api.title}"}))
+        return known["environment"].get("ALLOWED_ORIGINS")
+
+    assert origins("[own]") == "https://one,https://two,https://three"
+    assert origins("['https://a', own]") == "https://a,https://one,https://two,https://three"
+    assert origins("['https://a']") == "https://a,https://one,https://two,https://three"
+    assert origins("[]") is None
+
+
+@pytest.mark.parametrize("route", ["GET /", "ANY /", "$default"])
+def test_the_page_is_found_at_whichever_route_leads_to_it(route: str) -> None:
+    assert stack(f'http_apis: {{home: {{routes: {{"{route}": aws-gateway-lambda}}}}}}').page == "home"
+
+
+def test_a_stack_without_a_page_says_what_one_is() -> None:
+    with pytest.raises(UsageError, match="no chat page"):
+        _ = stack("http_apis: {}").page
+
+
 def test_a_stage_needs_its_functions_and_a_function_its_role_and_log_group() -> None:
     one = stack()
     chat = named(one, "stage.websocket-api")
@@ -185,23 +213,24 @@ def test_the_code_is_what_the_sources_are_and_changes_with_them(folder: Path) ->
     mine = folder / "handlers" / "connect.py"
     hashes = []
     for text in ("x = 1\n", "x = 1\n", "x = 2\n"):
-        mine.write_text(text)
+        mine.write_text(text + HANDLER)
         hashes.append(named(stack(TWO_FUNCTIONS), "function.a").code_sha256)
     assert hashes[0] == hashes[1] != hashes[2]
 
 
 def test_every_file_that_a_stack_is_made_from_is_known(folder: Path) -> None:
     (folder / "handlers").mkdir()
-    for name, text in (("connect", "import near\n"), ("near", "")):
+    for name, text in (("connect", "import near\n" + HANDLER), ("near", "")):
         (folder / "handlers" / f"{name}.py").write_text(text)
     assert {path.name for path in stack(TWO_FUNCTIONS).files} == {"c.yaml", "connect.py", "near.py", "user.py"}
 
 
-def test_a_source_that_is_not_python_is_a_problem_of_the_config_with_file_and_line(folder: Path) -> None:
+@pytest.mark.parametrize("prefix", ["", "prefix: dev-\n"])
+def test_a_source_that_is_not_python_is_a_problem_of_the_config_with_file_and_line(folder: Path, prefix: str) -> None:
     (folder / "handlers").mkdir()
     (folder / "handlers" / "connect.py").write_text("x = 1\ndef f(:\n")
     with pytest.raises(ConfigError) as raised:
-        _ = stack(TWO_FUNCTIONS).resources
+        _ = stack(prefix + TWO_FUNCTIONS).resources
     (problem,) = raised.value.problems
     assert problem.startswith("handlers/connect.py:2: functions.a.source: ")
 
@@ -285,6 +314,50 @@ def test_what_is_tagged_and_no_longer_in_the_config_is_left_over() -> None:
         "http_api.old-page",
     }
     assert all("old" in name for name in found)
+
+
+def test_a_function_is_left_over_with_its_role_and_log_group_whichever_of_them_is_found() -> None:
+    arn = f"arn:aws:lambda:{REGION}:123456789012:function:old"
+    all_three = {"function.old", "log_group./aws/lambda/old", f"role.old-{REGION}"}
+    assert leavings("", arn) == leavings("", roles=(f"old-{REGION}",)) == all_three
+
+
+def test_a_table_that_goes_with_up_spares_the_rows_that_came_since_the_plan_and_with_down_does_not() -> None:
+    arn = f"arn:aws:dynamodb:{REGION}:123456789012:table/old"
+    table = {"TableStatus": "ACTIVE", "TableArn": arn, "AttributeDefinitions": [], "KeySchema": []}
+    gone = client_error("ResourceNotFoundException")
+
+    class Dynamo(Scripted):
+        def describe_table(self, TableName: str) -> Any:  # noqa: N803
+            if TableName != "old":
+                raise gone
+            return {"Table": table}
+
+    dynamodb = Dynamo(
+        describe_time_to_live={"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}},
+        list_tags_of_resource={"Tags": [{"Key": "chatops:stack", "Value": "websocket-chat"}]},
+        scan=[{"Items": []}, {"Items": [{"connectionId": {"S": "new"}}]}],
+        delete_table={},
+    )
+    aws = ScriptedAws(
+        resourcegroupstaggingapi=Scripted(get_resources={"ResourceTagMappingList": [{"ResourceARN": arn}]}),
+        iam=Scripted(list_roles={}, get_role=client_error("NoSuchEntity")),
+        apigatewayv2=Scripted(get_apis={"Items": []}),
+        dynamodb=dynamodb,
+        lambda_=Scripted(get_function=gone),
+        logs=Scripted(describe_log_groups={}),
+    )
+    (step,) = stack(TWO_FUNCTIONS, aws).plan_up().of(Action.DELETE)
+    with pytest.raises(Blocked, match="lists connections again"):
+        step.resource.delete(aws, nothing)
+    assert "delete_table" not in dynamodb.called()
+    assert all(one["ConsistentRead"] for one in dynamodb.given("scan"))
+    (step,) = stack(TWO_FUNCTIONS, aws).plan_down().of(Action.DELETE)
+    table["TableStatus"] = "ACTIVE"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Dynamo, "describe_table", lambda self, TableName: (_ for _ in ()).throw(gone))  # noqa: N803
+        step.resource.delete(aws, nothing)
+    assert "delete_table" in dynamodb.called()
 
 
 def test_what_is_in_the_config_is_not_left_over() -> None:

@@ -156,7 +156,7 @@ def open_page(
 
     found = session.stack.url(name or session.stack.page)
     session.output.document({"url": found}) if session.options.as_json else session.output.line(found)
-    chat = name is None or name in session.stack.pages
+    chat = name is None or name in session.config.pages
     invited = signed_websocket_url(session.stack).partition("?")[2] if chat and is_closed(session.stack) else ""
     if webbrowser.open(f"{found}/#{invited}".removesuffix("#")):
         return 0

@@ -61,7 +61,7 @@ def invite(stack: Stack, seconds: int) -> Invite:
     url = _signed(stack, stack.url(None), seconds)
     ends = began + timedelta(seconds=seconds)
     session_ends = stack.aws.credentials_end
-    page = next(iter(stack.pages), None)
+    page = next(iter(stack.config.pages), None)
     return Invite(
         url,
         f"{stack.url(page)}/#{url.partition('?')[2]}" if page else None,

@@ -28,9 +28,9 @@ class Function(Resource):
     """A function from a zip. `memory` is in MB, `timeout` in seconds.
 
     `code_sha256` and `read_zip` are the package's hash and bytes; the bytes are read only to be uploaded.
-    `addresses` are environment variables whose value is an address that is known once its API exists; one that is
-    in `environment` too is put behind what stands there, after a comma. `reserved_concurrency` of nothing leaves
-    alone what somebody else may have reserved.
+    `addresses` are environment variables whose value is an address, or several with commas between, that are known
+    once their APIs exist; they stand behind what `environment` says of the same variable. `reserved_concurrency` of
+    nothing leaves alone what somebody else may have reserved.
     """
 
     function: str
@@ -43,7 +43,7 @@ class Function(Resource):
     read_zip: Callable[[], bytes]
     role: Role
     log_group: LogGroup
-    addresses: Mapping[str, tuple[Resource, str]]
+    addresses: Mapping[str, tuple[tuple[Resource, str], ...]]
     reserved_concurrency: int | None = None
 
     kind: ClassVar[str] = "function"
@@ -57,8 +57,10 @@ class Function(Resource):
 
     def desired(self, aws: Aws, look: Look) -> Properties:
         role = look(self.role)
-        addresses = {key: output(look, resource, name) for key, (resource, name) in self.addresses.items()}
-        joined = {key: ",".join(filter(None, (self.environment.get(key), one))) for key, one in addresses.items()}
+        joined = {
+            key: ",".join(filter(None, (self.environment.get(key), *(output(look, *address) for address in several))))
+            for key, several in self.addresses.items()
+        }
         return {
             "runtime": self.runtime,
             "handler": self.handler,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..aws import STACK_TAG, Aws, absent_is_fine, code, existing_is_fine, tag_list, tag_value
-from ..deploy.resource import Change, Live, Look, Properties, Resource, progress
+from ..deploy.resource import Blocked, Change, Live, Look, Properties, Resource, progress
 from .tagged import owner
 
 TTL_ATTRIBUTE = "expiresAt"
@@ -21,10 +21,14 @@ def table_arn(aws: Aws, table: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Table(Resource):
-    """An on-demand table with one string key and a time to live, for rows whose $disconnect never came."""
+    """An on-demand table with one string key and a time to live, for rows whose $disconnect never came.
+
+    One that spares rows is not deleted while it has any.
+    """
 
     table: str
     key: str
+    spares_rows: bool = False
 
     kind: ClassVar[str] = "table"
     fixed: ClassVar = {
@@ -88,6 +92,11 @@ class Table(Resource):
             self._set_time_to_live(aws)
 
     def delete(self, aws: Aws, look: Look) -> None:
+        # It was empty when the plan was made; until now somebody may have connected by the old configuration.
+        if self.spares_rows and not self.is_empty(aws):
+            raise Blocked(
+                "it lists connections again, and was left alone", "Run `chatops up` again; `down` deletes it."
+            )
         with absent_is_fine():
             aws.retry(
                 lambda: aws.client("dynamodb").delete_table(TableName=self.table),
@@ -103,7 +112,7 @@ class Table(Resource):
     def is_empty(self, aws: Aws) -> bool:
         """True when it has no row, or does not exist."""
         with absent_is_fine():
-            return not aws.client("dynamodb").scan(TableName=self.table, Limit=1)["Items"]
+            return not aws.client("dynamodb").scan(TableName=self.table, Limit=1, ConsistentRead=True)["Items"]
         return True
 
     def _owner(self, aws: Aws, arn: str) -> str | None:

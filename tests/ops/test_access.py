@@ -21,17 +21,16 @@ LASTING = ReadOnlyCredentials("AKIATEST", "secret", None, None)
 TEMPORARY = ReadOnlyCredentials("ASIATEST", "secret", "to/ken+of=it", None)
 
 
-def config(auth: str) -> Config:
+def config(auth: str, page: bool) -> Config:
     default = load(shipped("config.yaml"))
-    return replace(default, websocket=replace(default.websocket, auth=auth))
+    apis = default.http_apis if page else {}
+    return replace(default, websocket=replace(default.websocket, auth=auth), http_apis=apis)
 
 
-def stack(
-    auth: str = "iam", credentials: Any = LASTING, ends: datetime | None = None, pages: tuple[str, ...] = ("page",)
-) -> Any:
+def stack(auth: str = "iam", credentials: Any = LASTING, ends: datetime | None = None, page: bool = True) -> Any:
     """What signing asks of a stack."""
     aws = SimpleNamespace(region="ap-northeast-2", credentials=credentials, credentials_end=ends)
-    return SimpleNamespace(config=config(auth), aws=aws, pages=iter(pages), url=lambda name: PAGE if name else CHAT)
+    return SimpleNamespace(config=config(auth, page), aws=aws, url=lambda name: PAGE if name else CHAT)
 
 
 def query(url: str) -> dict[str, list[str]]:
@@ -71,7 +70,7 @@ def test_an_invite_ends_with_the_credentials_where_those_end_sooner() -> None:
 def test_the_pages_link_has_the_signed_query_as_its_fragment() -> None:
     made = invite(stack(), 60)
     assert made.page == f"{PAGE}/#{urlsplit(made.url).query}"
-    assert invite(stack(pages=()), 60).page is None
+    assert invite(stack(page=False), 60).page is None
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 7 * 24 * 3600 + 1])

@@ -85,7 +85,7 @@ def test_the_limits_and_the_authorization_are_in_it(exported: Export) -> None:
 
 def test_other_routes_make_another_deployment_and_other_code_another_key(tmp_path: Path) -> None:
     handler = tmp_path / "own.py"
-    handler.write_text("def handler(event, context): return {}\n")
+    handler.write_text("def lambda_handler(event, context): return {}\n")
     file = tmp_path / "config.yaml"
 
     def made(routes: str) -> tuple[list[str], list[str]]:
@@ -98,7 +98,7 @@ def test_other_routes_make_another_deployment_and_other_code_another_key(tmp_pat
     assert made("{$default: own}") == first
     deployments, code = made("{$default: own, more: own}")
     assert deployments != first[0] and code == first[1]
-    handler.write_text("def handler(event, context): return 1\n")
+    handler.write_text("def lambda_handler(event, context): return 1\n")
     assert made("{$default: own}")[1] != first[1]
 
 

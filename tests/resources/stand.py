@@ -219,7 +219,7 @@ def function(name: str = "send", api: Api | None = None, package: Package | None
         package.read,
         role(name, api),
         log_group(name),
-        {"CHAT_URL": (api, "websocket_url")} if api else {},
+        {"CHAT_URL": ((api, "websocket_url"),)} if api else {},
     )
 
 

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from chatops.aws import STACK_TAG, Interrupted, TimedOut
 from chatops.deploy.plan import Action
 from chatops.deploy.resource import PLACEHOLDER, Change, Live, Look, Resource, listen
+from chatops.resources.api import HttpApi
 from chatops.resources.function import FunctionFailed
 
 from . import stand
@@ -255,6 +256,14 @@ def test_an_address_is_the_placeholder_until_its_api_exists() -> None:
     api = Live({}, {"api_id": "abc", "websocket_url": "wss://abc/demo"})
     known = desired(one, lambda other: api if other.kind == "websocket_api" else None)
     assert known["environment"] == {"WEBSOCKET_TABLE": "connections", "CHAT_URL": "wss://abc/demo"}
+
+
+def test_addresses_of_one_variable_stand_behind_what_the_environment_says_of_it() -> None:
+    apis = [HttpApi(STACK, name, "$default", "") for name in ("one", "two")]
+    several = tuple((api, "origin") for api in apis)
+    one = replace(function(), environment={"ORIGINS": "https://a"}, addresses={"ORIGINS": several, "OWN": several})
+    known = desired(one, lambda other: Live({}, {"arn": "r", "origin": f"https://{other.title}"}))
+    assert known["environment"] == {"ORIGINS": "https://a,https://one,https://two", "OWN": "https://one,https://two"}
 
 
 def test_a_new_function_runs_the_code_and_the_configuration_that_it_should(aws: StandAws) -> None:

@@ -1,0 +1,67 @@
+"""What earlier configs left on AWS: everything that carries a stack's tag and is not in its config (any more)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from .aws import STACK_TAG, Aws
+from .deploy.resource import Resource
+from .resources.api import Api, HttpApi, WebSocketApi, every_api
+from .resources.function import Function
+from .resources.log_group import LogGroup
+from .resources.role import Role, role_path
+from .resources.stage import HttpStage, WebSocketStage
+from .resources.table import Table
+from .resources.tagged import tagged
+
+
+def find(aws: Aws, stack: str, known: Collection[str]) -> list[Resource]:
+    """What may be left over of a stack, except for the resources with these names: enough of each to look at it and to
+    delete it, and no more. Whether it exists, and whose it is, is for an observation to tell.
+    """
+    found = {one.name: one for one in _found(aws, stack) if one.name not in known}
+    return list(found.values())
+
+
+def _found(aws: Aws, stack: str) -> Iterator[Resource]:
+    for arn in tagged(aws, stack):
+        service, what = arn.split(":", 5)[2::3]
+        if service == "dynamodb" and what.startswith("table/"):
+            yield Table(stack, what.removeprefix("table/"), key="")
+        elif service == "logs" and what.startswith("log-group:/aws/lambda/"):
+            yield LogGroup(stack, what.removeprefix("log-group:/aws/lambda/"), retention=1)
+        elif service == "lambda" and what.startswith("function:"):
+            yield from _function(aws, stack, what.removeprefix("function:"))
+    # A function has a role from its first moment on, while the listing by tags lags behind.
+    for one in aws.pages("iam", "list_roles", "Roles", PathPrefix=role_path(stack, aws.region)):
+        yield from _function(aws, stack, one["RoleName"].removesuffix(f"-{aws.region}"))
+    for one in every_api(aws):
+        if one.get("Tags", {}).get(STACK_TAG) == stack:
+            api: Api
+            if one["ProtocolType"] == "WEBSOCKET":
+                api = WebSocketApi(stack, one["Name"], stage="", route_selection="")
+                yield from (api, WebSocketStage(stack, api, {}, {}))
+            else:
+                api = HttpApi(stack, one["Name"], stage="", route_selection="")
+                yield from (api, HttpStage(stack, api, {}, {}))
+
+
+def _function(aws: Aws, stack: str, name: str) -> Iterator[Resource]:
+    """A function with what belongs to it, each of which may be all that is left."""
+    log_group = LogGroup(stack, name, retention=1)
+    role = Role(stack, name, aws.region, allow=(), grants=(), table="", websocket=None, stage="")
+    yield from (log_group, role)
+    yield Function(
+        stack=stack,
+        function=name,
+        runtime="",
+        handler="",
+        memory=0,
+        timeout=0,
+        environment={},
+        code_sha256="",
+        read_zip=bytes,
+        role=role,
+        log_group=log_group,
+        addresses={},
+    )
