@@ -12,6 +12,7 @@ from . import leftovers
 from .aws import Aws
 from .config import OWN, WEBSOCKET_URL, Config, Throttle
 from .config import Function as FunctionConfig
+from .config import Table as TableConfig
 from .deploy.plan import Action, Plan, Step, observe, plan_down, plan_up
 from .deploy.resource import Blocked, Live, Resource, sharing
 from .errors import ChatopsError, UsageError
@@ -167,6 +168,19 @@ class Stack:
             near = suggestion(name, self.web).removeprefix("; ")
             raise UsageError(f"The config has no HTTP API {name!r}", f"it has: {known}", near.capitalize())
         return self._found(self.web[name]).outputs["http_url"]
+
+    def is_in(self, plan: Plan) -> bool:
+        """Whether anything that a plan has seen is the stack's own."""
+        return any(one and one.owner == self.config.stack for one in plan.live.values())
+
+    def tables(self, plan: Plan) -> list[TableConfig]:
+        """Every table of a plan that exists, of an earlier config too, with the key that it has."""
+        found = ((step.resource, plan.live.get(step.name)) for step in plan.steps)
+        return [
+            TableConfig(table.table, next(iter(live.properties["key"])))
+            for table, live in found
+            if isinstance(table, Table) and live
+        ]
 
     def connections_url(self, live: Mapping[str, Live | None]) -> str | None:
         """The @connections endpoint, when the WebSocket API is among what is live and is ours."""

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from chatops.config import load
-from chatops.deploy.plan import Action
+from chatops.deploy.plan import Action, Plan, Step
 from chatops.deploy.resource import PLACEHOLDER, Blocked, Live, Resource
 from chatops.errors import ChatopsError, ConfigError, UsageError
 from chatops.resources.function import Function
 from chatops.resources.role import Role
 from chatops.resources.stage import Stage
+from chatops.resources.table import Table
 from chatops.stack import CONNECTIONS_ENDPOINT, Stack, outputs
 
 from .resources.stand import REGION, Scripted, ScriptedAws, client_error
@@ -168,7 +169,9 @@ def test_every_page_of_the_stacks_own_may_open_the_chat_beside_those_that_are_al
         one = stack(f"websocket: {{allowed_origins: {allowed}}}\n{apis}")
         connect = named(one, "function.websocket-connect")
         assert all(any(need is other for other in one.resources) for need in connect.dependencies)
-        known: dict[str, dict[str, str]] = connect.desired(ScriptedAws(), lambda api: Live({}, {"arn": "r", "origin": f"https://{api.title}"}))
+        known: dict[str, dict[str, str]] = connect.desired(
+            ScriptedAws(), lambda api: Live({}, {"arn": "r", "origin": f"https://{api.title}"})
+        )
         return known["environment"].get("ALLOWED_ORIGINS")
 
     assert origins("[own]") == "https://one,https://two,https://three"
@@ -358,6 +361,25 @@ def test_a_table_that_goes_with_up_spares_the_rows_that_came_since_the_plan_and_
         patch.setattr(Dynamo, "describe_table", lambda self, TableName: (_ for _ in ()).throw(gone))  # noqa: N803
         step.resource.delete(aws, nothing)
     assert "delete_table" in dynamodb.called()
+
+
+def test_what_only_has_our_names_does_not_make_a_stack() -> None:
+    one = stack()
+    name = "table.websocket-connections"
+    assert not one.is_in(Plan((), {name: Live({}, owner="other"), "role.a": Live({}), "role.b": None}))
+    assert one.is_in(Plan((), {name: Live({}, owner="other"), "role.a": Live({}, owner="websocket-chat")}))
+
+
+def test_the_tables_of_a_plan_are_those_that_exist_each_by_the_key_that_it_has() -> None:
+    one = stack("table: {key: other}\n")
+    old, gone = Table("websocket-chat", "old", ""), Table("websocket-chat", "gone", "")
+    steps = tuple(Step(resource, Action.DELETE) for resource in (*one.resources, old, gone))
+    live = {
+        "table.websocket-connections": Live({"key": {"connectionId": "S"}}),
+        "table.old": Live({"key": {"id": "S", "sort": "N"}}),
+    }
+    found = [(table.name, table.key) for table in one.tables(Plan(steps, live))]
+    assert found == [("websocket-connections", "connectionId"), ("old", "id")]
 
 
 def test_what_is_in_the_config_is_not_left_over() -> None:

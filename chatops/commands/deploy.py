@@ -65,7 +65,7 @@ def up(
     if plan.of(Action.BLOCKED):
         session.output.blocked(plan)
         return FAILED
-    is_new = not any(plan.live.values())
+    is_new = not session.stack.is_in(plan)
     if is_new and not session.may("Nothing of this stack exists here yet. Create it?", yes=yes, unattended=True):
         session.output.say("Nothing was changed.")
         return FAILED
@@ -108,7 +108,8 @@ def down(session: Session, yes: Yes = False) -> int:
     plan = session.stack.plan_down()
     doomed = plan.of(Action.DELETE)
     if doomed:
-        told = roster.audience(session.aws, session.config.table, session.stack.connections_url(plan.live))
+        tables = session.stack.tables(plan)
+        told = roster.audience(session.aws, tables, session.stack.connections_url(plan.live))
         if told:
             session.note(f"{told[0].upper()}{told[1:]}: whoever is in the chat is cut off.")
         if not (yes or session.options.local or session.options.as_json):

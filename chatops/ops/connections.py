@@ -66,10 +66,16 @@ class Tally:
 
 
 def rows(aws: Aws, table: str, key: str) -> Iterator[Connection]:
-    """Every row of the table, page by page; none when there is no table. Nobody is asked whether it is live."""
+    """Every row of the table, page by page; none when there is no table, or when its key is another one.
+
+    Nobody is asked whether it is live.
+    """
     with absent_is_fine():
         for item in aws.pages("dynamodb", "scan", "Items", TableName=table, ConsistentRead=True):
-            yield Connection(item[key]["S"], connected_at=_time(item.get("connectedAt", {}).get("S")))
+            connection_id = item.get(key, {}).get("S")
+            if connection_id is None:
+                continue
+            yield Connection(connection_id, connected_at=_time(item.get("connectedAt", {}).get("S")))
 
 
 def count(aws: Aws, table: str) -> int:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from ..aws import Aws
+from ..aws import Aws, Interrupted
 from ..config import Table
 from ..errors import explain
 from . import connections
@@ -46,18 +45,22 @@ def read(
     return Roster(tuple(listed), len(found))
 
 
-def audience(aws: Aws, table: Table, connections_url: str | None) -> str:
-    """Who would be cut off, in words: how many live connections there are; nothing while there are none.
+def audience(aws: Aws, tables: Iterable[Table], connections_url: str | None) -> str:
+    """Who would be cut off, in words: how many live connections these tables list; nothing while there are none.
 
-    Of a large chat the first thousand are asked. Where AWS does not let us look, the words say so.
+    Of a large chat the first thousand are asked. Where they cannot be told, the words say so: nothing waits for that.
     """
     try:
-        found = read(aws, table, connections_url, limit=ASKED)
-    except (BotoCoreError, ClientError) as error:
+        found = [read(aws, table, connections_url, limit=ASKED) for table in tables]
+    except Interrupted:
+        raise
+    except Exception as error:
         return f"how many are connected could not be told ({explain(error).what})"
-    if found.total > ASKED and found.live:
-        return f"{found.live} of the first {ASKED} of {found.total} connections are live"
-    return {0: "", 1: "1 connection is live"}.get(found.live, f"{found.live} connections are live")
+    live, total = sum(one.live for one in found), sum(one.total for one in found)
+    asked = sum(len(one.listed) for one in found)
+    if total > asked and live:
+        return f"{live} of the first {asked} of {total} connections are live"
+    return {0: "", 1: "1 connection is live"}.get(live, f"{live} connections are live")
 
 
 def changes(before: Roster, now: Roster) -> tuple[list[str], list[str]]:
