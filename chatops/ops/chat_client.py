@@ -173,8 +173,8 @@ class Client:
             await self._put(self.outbox.lost("it was too large" if is_too_large else "the connection broke first"))
 
     async def _take(self, line: Line, frame: str) -> None:
-        if frame == PONG:
-            line.pings = max(0, line.pings - 1)
+        if frame == PONG and line.pings:
+            line.pings -= 1
             return
         if self._overlap and not self._overlap.accepts(line, frame):
             return

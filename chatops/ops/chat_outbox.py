@@ -99,7 +99,8 @@ class Outbox:
 
     def failed(self, notice: Notice, now: float) -> list[Unconfirmed]:
         """An error came: with a single message on its way it is about that one."""
-        self._paused_until = now + PAUSE_AFTER_ERROR
+        if self.sent:  # else it may be what somebody typed, who must not hold up what waits
+            self._paused_until = now + PAUSE_AFTER_ERROR
         if len(self.sent) != 1 or notice.code == "Incomplete":
             return []
         return self._give_up(self.sent, "the server refused it" if notice.refused else "the server had a problem")

@@ -236,6 +236,16 @@ def test_the_heartbeat_is_answered_and_shown_to_nobody() -> None:
     run(scene())
 
 
+def test_somebodys_pong_is_shown() -> None:
+    async def scene() -> None:
+        async with conversation() as talk:
+            await talk.connected()
+            await talk.server.broadcast("pong")
+            assert await talk.next() == Message(None, "pong")
+
+    run(scene())
+
+
 def test_a_chat_that_answers_a_ping_with_an_error_lives_all_the_same() -> None:
     async def scene() -> None:
         async with conversation(Times(heartbeat=0.05, answer=0.5), answers_pings=False) as talk:

@@ -42,6 +42,18 @@ def test_after_an_error_there_is_a_pause() -> None:
     assert outbox.next(1 + PAUSE_AFTER_ERROR)
 
 
+def test_an_error_while_nothing_is_on_its_way_holds_up_nothing_for_anybody_can_type_it() -> None:
+    outbox = Outbox()
+    outbox.add("one")
+    first = outbox.next(1)
+    assert first
+    outbox.sending(first, 1)
+    outbox.confirm("one")
+    outbox.failed(Notice("Busy", "x", refused=True), 2)
+    outbox.add("two")
+    assert outbox.next(2)
+
+
 def test_an_echo_confirms_one_message_and_equal_ones_one_by_one() -> None:
     outbox = Outbox()
     for now in (0, NEXT_AFTER):
