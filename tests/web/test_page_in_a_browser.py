@@ -113,6 +113,26 @@ def test_what_waits_survives_a_reload(open_page: OpenPage, chat: Chat) -> None:
     assert page.locator(".nick input").input_value() == "은정"
 
 
+def test_a_duplicated_tab_does_not_send_what_waits_in_the_first_one(open_page: OpenPage, chat: Chat) -> None:
+    page = open_page("은정")
+    with chat.cut_connections():
+        page.locator(".state.waiting").wait_for()
+        say(page, "한 번만 가야 합니다")
+        # It begins with a copy of this tab's sessionStorage, as a duplicated one does.
+        with page.expect_popup() as opened:
+            page.evaluate("void open(location.href)")
+        copy = opened.value
+        waiting(copy).wait_for()
+        assert "전달되었는지 알 수 없습니다" in waiting(copy).inner_text()
+    messages(page, "한 번만").wait_for()
+    copy.locator(".state.open").wait_for()
+    with connect(chat.websocket_url) as wscat:
+        broadcast(wscat, "끝")
+    for tab in (page, copy):
+        messages(tab, "끝").wait_for()
+    assert shown(page) == ["한 번만 가야 합니다", "끝"]
+
+
 def test_an_error_is_a_notice_and_its_message_can_be_sent_again(
     open_page: OpenPage, chat: Chat, wscat: ClientConnection
 ) -> None:
@@ -270,6 +290,20 @@ def test_the_page_is_used_with_the_keyboard_alone(open_page: OpenPage) -> None:
     messages(page, HELLO).wait_for()
     assert page.locator(".nick input").input_value() == "은정"
     assert page.evaluate(f"{focused}('textarea')")
+
+
+def test_the_enter_that_ends_the_name_writes_nothing_into_the_message(open_page: OpenPage) -> None:
+    page = open_page("은정")
+    assert page.evaluate("document.activeElement.matches('textarea')")
+    assert page.locator("textarea").input_value() == ""
+
+
+def test_where_the_system_forces_its_colours_the_focused_field_has_an_outline(open_page: OpenPage) -> None:
+    page = open_page(forced_colors="active")
+    for around, field in ((".field", "textarea"), (".nick", "input")):
+        for focused, style in ((f"{around} {field}", "solid"), ("main", "none")):
+            page.locator(focused).focus()
+            assert page.locator(around).evaluate("box => getComputedStyle(box).outlineStyle") == style, field
 
 
 def test_the_list_keeps_to_its_end_unless_the_reader_scrolled_up(open_page: OpenPage, wscat: ClientConnection) -> None:

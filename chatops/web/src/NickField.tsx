@@ -26,8 +26,11 @@ export function NickField({
   };
 
   const onKeyDown = (event: KeyboardEvent<HTMLInputElement>) => {
-    if (sends(event.nativeEvent)) onDone();
-    else if (event.key === "Escape") setTyped(nick);
+    if (sends(event.nativeEvent)) {
+      // The focus moves while the key is down: what the key writes would go into the message.
+      event.preventDefault();
+      onDone();
+    } else if (event.key === "Escape") setTyped(nick);
   };
 
   return (

@@ -72,6 +72,7 @@ export class Chat {
     private readonly now: () => number = Date.now,
   ) {
     this.outbox = this.restored();
+    this.save("held");
     this.conversation = { items: this.items, outbox: this.outbox };
   }
 
@@ -138,6 +139,11 @@ export class Chat {
     this.changed();
   }
 
+  /** The page goes away: what waits is now for the next one in this tab. */
+  left(): void {
+    this.save("waiting");
+  }
+
   /** Called about once a second while something is in flight or waits; says whether the line deserves a doubt. */
   tick(): boolean {
     const now = this.now();
@@ -163,11 +169,12 @@ export class Chat {
 
   private noted(notice: Notice): void {
     const flying = this.inFlight();
+    // With nothing on its way it may be what somebody typed, who must not hold up what waits.
+    if (flying.length > 0) this.pausedUntil = this.now() + PAUSE_AFTER_ERROR_MS;
     if (flying.length === 1 && notice.code !== INCOMPLETE) {
       const fate = notice.refused ? "refused" : "unknown";
       this.outbox = this.outbox.map((entry) => (entry === flying[0] ? { ...entry, state: "unconfirmed", fate } : entry));
     }
-    this.pausedUntil = this.now() + PAUSE_AFTER_ERROR_MS;
     const last = this.items.at(-1);
     if (last?.kind === "notice" && last.code === notice.code && last.text === notice.text) {
       this.items = this.items.slice(0, -1);
@@ -209,12 +216,16 @@ export class Chat {
   }
 
   private changed(): void {
-    if (this.conversation.outbox !== this.outbox) {
-      if (this.outbox.length === 0) this.store.remove(this.key);
-      else this.store.set(this.key, JSON.stringify(this.outbox.map(({ wire, state }) => [wire, state])));
-    }
+    if (this.conversation.outbox !== this.outbox) this.save("held");
     this.conversation = { items: this.items, outbox: this.outbox };
     for (const listener of this.listeners) listener();
+  }
+
+  /** A duplicated tab begins with a copy of this storage while this page lives on: what waits is held until it goes. */
+  private save(waiting: "held" | "waiting"): void {
+    const entries = this.outbox.map(({ wire, state }) => [wire, state === "waiting" ? waiting : state]);
+    if (entries.length === 0) this.store.remove(this.key);
+    else this.store.set(this.key, JSON.stringify(entries));
   }
 
   /** What an earlier page of this tab left behind. Its echoes went to a connection that is gone. */

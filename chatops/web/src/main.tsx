@@ -17,12 +17,13 @@ const place = document.getElementById("page") as HTMLElement;
 
 if (/^wss?:\/\//.test(address)) {
   const kept = storeOf(() => localStorage);
-  // Of this tab only: two tabs must not both send what one of them wrote.
+  // Of this tab only: two tabs must not both send what one of them wrote. A browser that duplicates a tab copies it.
   const ofTab = storeOf(() => sessionStorage);
   const inviteKey = `chatops:invite:${address}`;
   let invite = takeInvite(location, history, ofTab, inviteKey);
   const chat = new Chat(ofTab, `chatops:outbox:${address}`);
   const connection = new Connection(chat);
+  addEventListener("pagehide", () => chat.left());
   addEventListener("hashchange", () => {
     const before = invite;
     invite = takeInvite(location, history, ofTab, inviteKey);

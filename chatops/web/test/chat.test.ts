@@ -160,10 +160,20 @@ describe("a reload", () => {
     chat.opened(1, send);
     chat.say("은정", "보낸 것");
     chat.say("은정", "기다리는 것");
+    chat.left();
     chat = new Chat(store, "outbox", () => now);
     expect(states()).toEqual(["unconfirmed", "waiting"]);
     chat.opened(1, send);
     expect(sent).toEqual(["<은정> 보낸 것", "<은정> 기다리는 것"]);
+  });
+
+  it("after a reload still keeps what waits", () => {
+    chat.say("은정", "기다리는 것");
+    for (let i = 0; i < 2; i++) {
+      chat.left();
+      chat = new Chat(store, "outbox", () => now);
+    }
+    expect(states()).toEqual(["waiting"]);
   });
 
   it("survives nonsense in the storage", () => {
@@ -171,6 +181,36 @@ describe("a reload", () => {
       store.set("outbox", nonsense);
       expect(() => new Chat(store, "outbox")).not.toThrow();
     }
+  });
+});
+
+describe("a duplicated tab", () => {
+  const duplicated = (copied: Chat) => {
+    const copy = storeOf(() => {
+      throw new Error("none");
+    });
+    copy.set("outbox", store.get("outbox") ?? "[]");
+    expect(copied.current().outbox).not.toEqual([]);
+    return new Chat(copy, "outbox", () => now);
+  };
+
+  it("does not send what waits in the first one, but shows it", () => {
+    chat.say("은정", "기다리는 것");
+    const copy = duplicated(chat);
+    copy.opened(1, send);
+    expect(sent).toEqual([]);
+    expect(copy.current().outbox).toMatchObject([{ state: "unconfirmed", fate: "unknown" }]);
+    chat.opened(1, send);
+    expect(sent).toEqual(["<은정> 기다리는 것"]);
+    copy.receive("<은정> 기다리는 것");
+    expect(copy.current().outbox).toEqual([]);
+  });
+
+  it("does not send what waits in one that was reloaded", () => {
+    chat.say("은정", "기다리는 것");
+    chat.left();
+    duplicated(new Chat(store, "outbox", () => now)).opened(1, send);
+    expect(sent).toEqual([]);
   });
 });
 
@@ -206,6 +246,26 @@ describe("an error frame", () => {
     chat.say("은정", "안녕");
     for (let i = 0; i < 5; i++) chat.receive(forbidden);
     expect(chat.current().items).toHaveLength(1);
+  });
+
+  it("holds up nothing while nothing is on its way, for anybody can type it", () => {
+    chat.opened(1, send);
+    chat.say("은정", "하나");
+    chat.receive("<은정> 하나");
+    for (let i = 0; i < 3; i++) chat.receive('{"error":"Busy","message":"x","requestId":"r"}');
+    chat.say("은정", "둘");
+    expect(states()).toEqual(["sent"]);
+  });
+
+  it("that comes again and again makes what waits wait no longer than the first one", () => {
+    chat.opened(1, send);
+    chat.say("은정", "하나");
+    chat.say("은정", "둘");
+    for (let passed = 0; passed <= 1200; passed += 400, now += 400) {
+      chat.receive(forbidden);
+      chat.tick();
+    }
+    expect(sent).toEqual(["<은정> 하나", "<은정> 둘"]);
   });
 
   it("makes the next message wait a moment", () => {

@@ -188,6 +188,14 @@ describe("a quiet line", () => {
     expect(Socket.all).toHaveLength(1);
   });
 
+  it("shows somebody's pong once, though its own answer is due", async () => {
+    await newest().opens();
+    await pass(KEEP_ALIVE_MS);
+    await newest().says("pong");
+    await newest().says("pong");
+    expect(shown()).toEqual(["pong"]);
+  });
+
   it("is kept awake even if it is only quiet on this side", async () => {
     await newest().opens();
     await pass(KEEP_ALIVE_MS - 1_000);
