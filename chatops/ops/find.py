@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from ..aws import STACK_TAG, Aws, Interrupted, absent_is_fine, code, tag_value
 from ..config import Config
 from ..errors import explain
+from ..resources import function
 
 REGIONS_AT_A_TIME = 40
 ENABLED = ["ENABLED", "ENABLED_BY_DEFAULT"]
@@ -135,5 +136,5 @@ def _table(aws: Aws, config: Config) -> Iterator[Found]:
 
 def _function(aws: Aws, name: str) -> Iterator[Found]:
     with absent_is_fine():
-        tags = aws.client("lambda").get_function(FunctionName=name).get("Tags", {})
-        yield Found(f"function.{name}", tags.get(STACK_TAG))
+        found = aws.client("lambda").get_function(FunctionName=name)
+        yield Found(f"function.{name}", function.owner(aws, found))

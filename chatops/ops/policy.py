@@ -101,7 +101,7 @@ def _reads(names: _Names) -> Iterator[Need]:
     yield Need("iam", "GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies", names.roles)
     yield Need("dynamodb", "DescribeTable DescribeTimeToLive", names.table)
     yield Need("dynamodb", "ListTagsOfResource", names.table_tags)
-    yield Need("lambda", "GetFunction GetPolicy", names.functions)
+    yield Need("lambda", "GetFunction GetPolicy ListTags", names.functions)
     yield Need("logs", "DescribeLogGroups", names.any_log_group)
     yield Need("logs", "ListTagsForResource", names.log_groups)
     yield Need("apigateway", "GET", names.apis)
@@ -159,7 +159,7 @@ def _diagnose(names: _Names) -> Iterator[Need]:
     yield Need("account", "ListRegions", ("*",))
     yield Need("apigateway", "GET", names.apis_anywhere)
     yield Need("dynamodb", "DescribeTable ListTagsOfResource", names.table_anywhere)
-    yield Need("lambda", "GetFunction", names.functions_anywhere)
+    yield Need("lambda", "GetFunction ListTags", names.functions_anywhere)
 
 
 NEEDS = {"deploy": _deploy, "observe": _observe, "operate": _operate, "diagnose": _diagnose}

@@ -98,7 +98,7 @@ class Function(Resource):
                     "state": now.get("State", "Active"),
                     "last_update_status": now.get("LastUpdateStatus", "Successful"),
                 },
-                found.get("Tags", {}).get(STACK_TAG),
+                owner(aws, found),
             )
         return None
 
@@ -177,6 +177,22 @@ class Function(Resource):
         now = aws.client("lambda").get_function_configuration(FunctionName=self.function)
         busy = now.get("State") == "Pending" or now.get("LastUpdateStatus") == "InProgress"
         return None if busy else {"State": "Active", **now}
+
+
+def owner(aws: Aws, found: Any) -> str | None:
+    """The stack in the tag of a function that GetFunction found, if it has one.
+
+    Whoever may not list tags gets an answer without them, which is not to be taken for a function of nobody's.
+    https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html
+    """
+    refused = found.get("TagsError")
+    if refused:
+        raise ClientError({"Error": {"Code": refused["ErrorCode"], "Message": refused["Message"]}}, "GetFunction")
+    tags = found.get("Tags")
+    if tags is None:
+        tags = aws.client("lambda").list_tags(Resource=found["Configuration"]["FunctionArn"]).get("Tags", {})
+    stack: str | None = tags.get(STACK_TAG)
+    return stack
 
 
 class FunctionFailed(Exception):

@@ -55,6 +55,11 @@ class Bench:
     def _stack(self, *keys: str) -> Stack:
         aws = Aws(REGION, endpoint_url=self.url, keys=(keys[0], keys[1]))
         aws._session.register_component("data_loader", LOADER)
+        # MiniStack tells a function's tags to everybody. AWS does not, and then they have to be asked for:
+        # https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html
+        aws.client("lambda").meta.events.register(
+            "after-call.lambda.GetFunction", lambda parsed, **_: parsed.pop("Tags", 0)
+        )
         return Stack(self.config, aws)
 
     def empty(self) -> None:

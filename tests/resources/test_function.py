@@ -335,6 +335,28 @@ def test_tags_of_others_are_left_alone(aws: StandAws) -> None:
     assert tags == {STACK_TAG: STACK, "team": "chat"}
 
 
+FOUND = {
+    "Configuration": {"MemorySize": 128, "Timeout": 10, "CodeSha256": "c", "Role": "r", "FunctionArn": "arn:of:send"}
+}
+
+
+def test_a_function_whose_tags_are_not_told_is_asked_for_them_and_is_not_taken_for_nobodys() -> None:
+    lambda_ = Scripted(get_function=FOUND, list_tags={"Tags": {STACK_TAG: STACK}})
+    seen = function().observe(ScriptedAws(lambda_=lambda_), nothing)
+    assert seen and seen.owner == STACK
+    assert lambda_.given("list_tags") == [{"Resource": "arn:of:send"}]
+    lambda_ = Scripted(get_function={**FOUND, "Tags": {}})
+    seen = function().observe(ScriptedAws(lambda_=lambda_), nothing)
+    assert seen and seen.owner is None
+
+
+def test_tags_that_lambda_could_not_read_end_the_observation() -> None:
+    denied = {"ErrorCode": "AccessDeniedException", "Message": "not authorized to perform: lambda:ListTags"}
+    lambda_ = Scripted(get_function={**FOUND, "TagsError": denied})
+    with pytest.raises(ClientError, match="AccessDeniedException.*GetFunction.*lambda:ListTags"):
+        function().observe(ScriptedAws(lambda_=lambda_), nothing)
+
+
 def test_the_zip_is_read_only_to_be_uploaded(aws: StandAws) -> None:
     up(aws, function())
 
