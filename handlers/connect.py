@@ -31,6 +31,9 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
     if not is_allowed(event.get("headers") or {}):
         log("refused", connectionId=connection_id, error="OriginNotAllowed")
         return {"statusCode": 403}
+    if has_ended(event.get("queryStringParameters") or {}):
+        log("refused", connectionId=connection_id, error="InviteEnded")
+        return {"statusCode": 403}
 
     connected = request.get("connectedAt", time.time() * 1000) / 1000
     row = {
@@ -51,6 +54,19 @@ def is_allowed(headers: dict[str, str]) -> bool:
     """Whether the page that opens the connection may. Only browsers send an Origin; wscat and servers do not."""
     origins = {value for name, value in headers.items() if name.lower() == "origin"}
     return not ALLOWED_ORIGINS or origins <= ALLOWED_ORIGINS
+
+
+def has_ended(query: dict[str, str]) -> bool:
+    """Whether the signed address that was used is older than it says it may be.
+
+    API Gateway checks the signature, and so that nothing in the address was altered, but was seen to take every
+    signature for five minutes, whatever its X-Amz-Expires says: https://stackoverflow.com/q/66961500
+    """
+    try:
+        signed = datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
+        return time.time() > signed.timestamp() + int(query["X-Amz-Expires"])
+    except (KeyError, ValueError):
+        return False
 
 
 def iso8601(seconds: float) -> str:

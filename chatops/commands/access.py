@@ -15,6 +15,10 @@ TEMPORARY = (
     "These credentials are temporary: the invite ends with them, however long it was asked for. "
     "For a longer one use a profile of an IAM user."
 )
+UNCERTAIN = (
+    "It is certain for five minutes only: API Gateway was seen to take no signature for longer, whatever it says. "
+    "Where that happens, print an invite when its holder is about to come."
+)
 
 
 class Group(str, Enum):
@@ -41,12 +45,17 @@ def invite(
     asked = seconds(expires)
     session.head()
     made = access.invite(session.stack, asked)
-    ends = made.expires_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    ends, certain = (
+        one.isoformat(timespec="seconds").replace("+00:00", "Z") for one in (made.expires_at, made.certain_until)
+    )
     if session.options.as_json:
-        session.output.document({"url": made.url, "page": made.page, "expires_at": ends})
+        told = {"url": made.url, "page": made.page, "expires_at": ends, "certain_until": certain}
+        session.output.document(told)
         return
     session.output.line(made.url)
     session.note(f"It lets its holder in until {ends}; who is in by then stays for up to two hours.")
+    if certain != ends:
+        session.note(UNCERTAIN)
     if made.page:
         session.output.say(f"The same for the page: {made.page}")
     if made.is_temporary:

@@ -155,6 +155,13 @@ def test_a_signature_that_is_expired_altered_foreign_or_missing_is_refused_at_th
     assert {what: knock(url) for what, url in refused.items()} == dict.fromkeys(refused, 403)
 
 
+def test_the_connect_function_too_refuses_an_address_that_has_outlived_its_end(deployed: Chatops) -> None:
+    # Where nobody asks for a signature, nothing but the function reads it.
+    keys, url = Credentials("test", "test"), deployed.url()
+    ages = (timedelta(), timedelta(minutes=2))
+    assert [knock(signed(url, keys, ago=age)) for age in ages] == [101, 403]
+
+
 def test_a_policy_for_another_api_does_not_let_its_holder_in(closed: Chatops, user: Callable[..., Credentials]) -> None:
     url = closed.url()
     api_id = url.split("/")[-2]
@@ -172,12 +179,13 @@ def test_the_invite_as_json_has_the_link_for_the_page_whose_fragment_is_the_sign
     began = datetime.now(timezone.utc)
     told = closed.run("invite", "--expires", "2h", "--local", "--json")
     (document,) = told.documents
-    assert set(document) == {"url", "page", "expires_at"}
+    assert set(document) == {"url", "page", "expires_at", "certain_until"}
     page, _, fragment = document["page"].partition("#")
     assert page == closed.must("url", "api-gateway-lambda", "--local").out.strip() + "/"
     assert fragment == document["url"].partition("?")[2]
     life = datetime.fromisoformat(document["expires_at"].replace("Z", "+00:00")) - began
     assert timedelta(hours=1, minutes=59) < life < timedelta(hours=2, minutes=1)
+    assert document["certain_until"] == document["expires_at"]
     assert fragment not in told.err
 
 

@@ -104,6 +104,38 @@ def test_every_origin_is_welcome_where_none_is_named(cold_start: ColdStart, monk
     assert cold_start("connect").lambda_handler(event(Origin="https://any.example"), None) == {"statusCode": 200}
 
 
+SIGNED = {"X-Amz-Date": "20250131T093000Z", "X-Amz-Expires": "3600", "X-Amz-Signature": "0"}
+
+
+@pytest.mark.parametrize(
+    ("query", "age", "status"),
+    [
+        (SIGNED, 3599, 200),
+        (SIGNED, 3601, 403),
+        ({**SIGNED, "X-Amz-Expires": "10"}, 11, 403),
+        (SIGNED, -200, 200),
+        (None, 3601, 200),
+        ({"room": "1"}, 3601, 200),
+        ({**SIGNED, "X-Amz-Date": "yesterday"}, 3601, 200),
+    ],
+)
+def test_a_signed_address_is_refused_once_it_is_older_than_it_says(
+    cold_start: ColdStart,
+    rows: Rows,
+    logged: Logged,
+    monkeypatch: pytest.MonkeyPatch,
+    query: dict[str, str] | None,
+    age: int,
+    status: int,
+) -> None:
+    handler = cold_start("connect")
+    monkeypatch.setattr(handler.time, "time", lambda: 1738315800 + age)
+
+    assert handler.lambda_handler({**event(), "queryStringParameters": query}, None) == {"statusCode": status}
+    assert len(rows()) == (status == 200)
+    assert logged()[0].get("error") == (None if status == 200 else "InviteEnded")
+
+
 def test_an_event_without_headers_is_accepted(cold_start: ColdStart, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLOWED_ORIGINS", "https://chat.example")
 

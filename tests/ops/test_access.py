@@ -27,9 +27,15 @@ def config(auth: str, page: bool) -> Config:
     return replace(default, websocket=replace(default.websocket, auth=auth), http_apis=apis)
 
 
-def stack(auth: str = "iam", credentials: Any = LASTING, ends: datetime | None = None, page: bool = True) -> Any:
+def stack(
+    auth: str = "iam",
+    credentials: Any = LASTING,
+    ends: datetime | None = None,
+    page: bool = True,
+    front_url: str | None = None,
+) -> Any:
     """What signing asks of a stack."""
-    aws = SimpleNamespace(region="ap-northeast-2", credentials=credentials, credentials_end=ends)
+    aws = SimpleNamespace(region="ap-northeast-2", credentials=credentials, credentials_end=ends, front_url=front_url)
     return SimpleNamespace(config=config(auth, page), aws=aws, url=lambda name: PAGE if name else CHAT)
 
 
@@ -65,6 +71,17 @@ def test_an_invite_ends_with_the_credentials_where_those_end_sooner() -> None:
     soon = datetime.now(timezone.utc) + timedelta(minutes=5)
     assert invite(stack(credentials=TEMPORARY, ends=soon), 3600).expires_at == soon
     assert invite(stack(credentials=TEMPORARY, ends=soon), 60).expires_at < soon
+
+
+def test_an_invite_is_certain_on_aws_for_five_minutes_and_before_the_front_until_it_ends() -> None:
+    long, short, local = (
+        invite(stack(), 3600),
+        invite(stack(), 60),
+        invite(stack(front_url="http://127.0.0.1:4510"), 3600),
+    )
+    assert long.expires_at - long.certain_until == timedelta(minutes=55)
+    assert short.certain_until == short.expires_at
+    assert local.certain_until == local.expires_at
 
 
 def test_the_pages_link_has_the_signed_query_as_its_fragment() -> None:

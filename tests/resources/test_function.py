@@ -353,7 +353,7 @@ def test_a_function_whose_tags_are_not_told_is_asked_for_them_and_is_not_taken_f
 def test_tags_that_lambda_could_not_read_end_the_observation() -> None:
     denied = {"ErrorCode": "AccessDeniedException", "Message": "not authorized to perform: lambda:ListTags"}
     lambda_ = Scripted(get_function={**FOUND, "TagsError": denied})
-    with pytest.raises(ClientError, match="AccessDeniedException.*GetFunction.*lambda:ListTags"):
+    with pytest.raises(ClientError, match=r"AccessDeniedException.*GetFunction.*lambda:ListTags"):
         function().observe(ScriptedAws(lambda_=lambda_), nothing)
 
 

@@ -241,6 +241,7 @@ ELSEWHERE = (
             Cause("a message has no route that is live, and the API has no $default route", UP),
             Cause("the URL's stage or API does not exist (any more)", URL),
             Cause("the chat asks for a signature (`websocket.auth: iam`) and the client sent none", INVITE),
+            Cause("the invite has ended; on AWS it may after five minutes, whatever it says", INVITE),
         ),
     ),
 )

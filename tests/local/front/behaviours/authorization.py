@@ -106,7 +106,7 @@ def with_iam_a_wrong_secret_of_the_account_s_root_key_is_403(target: Target) -> 
     return knock(presigned(target.chat(GUARDED), Credentials("test", "wrong")))
 
 
-@behaviour("403")
+@behaviour("403", settled=False)
 def with_iam_a_presigned_url_that_has_expired_is_403(target: Target) -> str:
     """apigateway-websocket-control-access-iam.html"""
     return knock(presigned(target.chat(GUARDED), ROOT, expires=60, ago=90))
