@@ -77,7 +77,7 @@ def summary_document(where: Document, outcome: Outcome, outputs: Document) -> Do
 
 def step_document(step: Step) -> Document:
     """What would be done to one resource."""
-    changes = [{"path": one.path, "before": one.before, "after": one.after} for one in step.changes]
+    changes = [{"path": one.path, "before": one.before, "after": one.after} for one in step.shown]
     document: Document = {"resource": step.name, "action": step.action.value, "changes": changes}
     if step.reason:
         document["reason"] = step.reason

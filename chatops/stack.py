@@ -61,6 +61,8 @@ class Stack:
             posts_to = websocket if MANAGE_CONNECTIONS in actions else None
             role = Role(name, one.name, region, actions, grants, config.table.name, posts_to, config.websocket.stage)
             code = self.packages[key]
+            environment, addresses = self._environment(key, one), self._addresses(key, one)
+            theirs = {variable for variable, value in one.environment.items() if value != WEBSOCKET_URL}
             functions[key] = Function(
                 stack=name,
                 function=one.name,
@@ -68,13 +70,14 @@ class Stack:
                 handler=one.handler,
                 memory=one.memory,
                 timeout=one.timeout,
-                environment=self._environment(key, one),
+                environment=environment,
                 code_sha256=code.sha256,
                 read_zip=code.read,
                 role=role,
                 log_group=log_group,
-                addresses=self._addresses(key, one),
+                addresses=addresses,
                 reserved_concurrency=one.reserved_concurrency,
+                shown=frozenset({*environment, *addresses} - theirs),
             )
         stages: list[Stage] = [
             WebSocketStage(

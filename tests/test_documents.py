@@ -18,6 +18,8 @@ from chatops.ops.roster import Roster
 from chatops.ops.smoke import Check, Report
 from chatops.resources.log_group import LogGroup
 
+from .resources.stand import function
+
 WHERE = {"stack": "chat", "account": "123456789012", "region": "ap-northeast-2"}
 NAME = "log_group./aws/lambda/send"
 NOW = datetime(2025, 1, 31, 12, 0, 0, tzinfo=timezone.utc)
@@ -117,6 +119,15 @@ def test_a_plan_lists_every_step_with_its_changes() -> None:
         ],
     }
     assert documents.plan_document(WHERE, Plan((step(Action.KEEP),)))["in_sync"] is True
+
+
+def test_a_value_that_may_be_a_secret_is_in_no_plan() -> None:
+    changes = (Change("environment.DB_PASSWORD", "hunter1", "hunter2"), Change("memory", 128, 256))
+    told = documents.step_document(Step(function(), Action.UPDATE, changes))["changes"]
+    assert told == [
+        {"path": "environment.DB_PASSWORD", "before": "(hidden)", "after": "(hidden)"},
+        {"path": "memory", "before": 128, "after": 256},
+    ]
 
 
 @pytest.mark.parametrize("action", list(Action))

@@ -21,6 +21,8 @@ from chatops.render import Output
 from chatops.resources.api import HttpApi
 from chatops.resources.log_group import LogGroup
 
+from .resources.stand import function
+
 WHERE = {"stack": "chat", "account": "123456789012", "region": "ap-northeast-2"}
 NAME = "log_group./aws/lambda/send"
 EVIL = "\x1b[2J\x1b]0;title\x07\u202egnp.exe\n\r\u2028\x9b\ud800"
@@ -70,6 +72,12 @@ def test_every_action_has_its_symbol_and_its_count(capsys: Captured, action: Act
 
 def test_what_is_kept_is_only_counted(capsys: Captured) -> None:
     assert shown(capsys, step(Action.KEEP), step(Action.KEEP)) == "In sync: 2 unchanged\n"
+
+
+def test_a_value_that_may_be_a_secret_is_not_shown(capsys: Captured) -> None:
+    changes = (Change("environment.DB_PASSWORD", "hunter1", "hunter2"), Change("memory", 128, 256))
+    out = shown(capsys, Step(function(), Action.UPDATE, changes))
+    assert "environment.DB_PASSWORD: (hidden) → (hidden)" in out and "memory: 128 → 256" in out and "hunter" not in out
 
 
 def test_a_blocked_step_shows_why_and_what_to_do(capsys: Captured) -> None:

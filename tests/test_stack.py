@@ -454,6 +454,15 @@ def test_a_function_taken_out_of_the_config_is_deleted_with_its_role_and_log_gro
     assert all(step.action is Action.CREATE for step in plan.steps if step.name not in deleted)
 
 
+def test_of_a_functions_environment_only_what_chatops_sets_itself_is_shown() -> None:
+    environment = "{WEBSOCKET_URL: '{websocket_url}', DB_PASSWORD: hunter2}"
+    text = f"functions: {{a: {{source: handlers/connect.py, allow: [dynamodb:PutItem], environment: {environment}}}}}\n"
+    one = named(stack(text + "websocket: {routes: {$connect: a}}\nhttp_apis: {}\n"), "function.a")
+    shown = {path for path in ("WEBSOCKET_TABLE", "WEBSOCKET_URL", "DB_PASSWORD") if one.shows(f"environment.{path}")}
+    assert shown == {"WEBSOCKET_TABLE", "WEBSOCKET_URL"}
+    assert one.shows("memory") and not one.shows("environment.OF_SOMEBODY_ELSE")
+
+
 def test_the_whole_default_stack_is_plain_json_when_it_is_new() -> None:
     one, aws = stack(), ScriptedAws()
     for resource in one.resources:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
 from .resource import Blocked, Change, Live, Look, Resource
 from .walk import WORKERS, in_order
+
+HIDDEN = "(hidden)"
+"""Stands for a value that is not shown."""
 
 
 class Action(str, Enum):
@@ -37,6 +40,19 @@ class Step:
     @property
     def name(self) -> str:
         return self.resource.name
+
+    @property
+    def shown(self) -> tuple[Change, ...]:
+        """The changes as they may be told: each path, and the values that are no secrets."""
+        return tuple(
+            replace(one, before=self._told(one.path, one.before), after=self._told(one.path, one.after))
+            for one in self.changes
+        )
+
+    def _told(self, path: str, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: self._told(f"{path}.{key}", one) for key, one in value.items()}
+        return value if value is None or self.resource.shows(path) else HIDDEN
 
 
 @dataclass(frozen=True)
@@ -136,7 +152,7 @@ def _up_step(resource: Resource, seen: Live | Blocked | None, look: Look, aws: A
         return Step(
             resource,
             Action.BLOCKED,
-            changes,
+            (),
             f"it belongs to the stack {seen.owner!r}",
             "Choose another name or prefix in the config, or take the other stack down first.",
         )
@@ -153,7 +169,7 @@ def _up_step(resource: Resource, seen: Live | Blocked | None, look: Look, aws: A
         return Step(
             resource,
             Action.BLOCKED,
-            changes,
+            (),
             "one with this name exists already, and chatops did not create it",
             "Take it over with `chatops up --adopt`, or choose another name or prefix in the config.",
         )

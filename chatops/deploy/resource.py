@@ -79,6 +79,10 @@ class Resource(ABC):
         """Every resource that a field holds, directly or in a tuple or mapping."""
         return tuple(found for one in fields(self) for found in _resources_in(getattr(self, one.name)))
 
+    def shows(self, path: str) -> bool:
+        """Whether the value at this path may be shown to whoever reads a plan. What may be a secret may not."""
+        return True
+
     @abstractmethod
     def desired(self, aws: Any, look: Look) -> Properties:
         """What it should be. Values that nobody knows yet contain `PLACEHOLDER`."""

@@ -31,7 +31,7 @@ def step_text(step: Step) -> Text:
     if step.reason:
         text.append(f": {visible(step.reason)}")
     if step.action in (Action.UPDATE, Action.ADOPT, Action.BLOCKED):
-        for change in step.changes:
+        for change in step.shown:
             before, after = _value(change.before), _value(change.after)
             text.append(f"\n    {visible(change.path)}: ").append(before, "red").append(" → ").append(after, "green")
     if step.hint:

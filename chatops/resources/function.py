@@ -30,7 +30,7 @@ class Function(Resource):
     `code_sha256` and `read_zip` are the package's hash and bytes; the bytes are read only to be uploaded.
     `addresses` are environment variables whose value is an address, or several with commas between, that are known
     once their APIs exist; they stand behind what `environment` says of the same variable. `reserved_concurrency` of
-    nothing leaves alone what somebody else may have reserved.
+    nothing leaves alone what somebody else may have reserved. `shown` are the variables whose values are no secrets.
     """
 
     function: str
@@ -45,6 +45,7 @@ class Function(Resource):
     log_group: LogGroup
     addresses: Mapping[str, tuple[tuple[Resource, str], ...]]
     reserved_concurrency: int | None = None
+    shown: frozenset[str] = frozenset()
 
     kind: ClassVar[str] = "function"
 
@@ -54,6 +55,10 @@ class Function(Resource):
 
     def arn(self, aws: Aws) -> str:
         return aws.arn("lambda", f"function:{self.function}")
+
+    def shows(self, path: str) -> bool:
+        part, _, variable = path.partition(".")
+        return part != "environment" or variable in self.shown
 
     def desired(self, aws: Aws, look: Look) -> Properties:
         role = look(self.role)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chatops.deploy.plan import Action, differences, observe
+from chatops.deploy.plan import HIDDEN, Action, differences, observe
 from chatops.deploy.resource import PLACEHOLDER, Blocked, Change, Live, Look
 
 from .fake_cloud import OURS, Cloud, Fault, Thing, actions, down, up
@@ -102,6 +102,7 @@ def test_what_nobody_owns_is_blocked_until_it_may_be_adopted() -> None:
     step = up(cloud, wanted).steps[0]
     assert step.action is Action.BLOCKED
     assert step.hint and "--adopt" in step.hint
+    assert step.changes == (), "what is somebody else's is not told"
     adopted = up(cloud, wanted, adopt=True).steps[0]
     assert (adopted.action, adopted.changes) == (Action.ADOPT, (Change("size", 1, 2),))
 
@@ -115,10 +116,33 @@ def test_what_is_adopted_as_it_is_needs_no_change_and_is_not_in_sync() -> None:
 
 def test_what_another_stack_owns_is_blocked_even_when_adopting() -> None:
     cloud = Cloud()
-    cloud.put("thing.a", owner="other")
+    cloud.put("thing.a", owner="other", size=1)
     step = up(cloud, [Thing(OURS, "a")], adopt=True).steps[0]
     assert step.action is Action.BLOCKED
     assert step.reason and "'other'" in step.reason
+    assert step.changes == ()
+
+
+def test_a_value_that_may_be_a_secret_is_told_to_differ_and_not_told() -> None:
+    class Secretive(Thing):
+        def shows(self, path: str) -> bool:
+            return path in ("open", "deep.open")
+
+    cloud = Cloud()
+    cloud.put("thing.b", open=1, deep={"open": 1, "secret": 1, "old": 1})
+    wanted = {"open": 2, "deep": {"open": 2, "secret": 2, "new": 2}}
+    new, changed = up(cloud, [Secretive(OURS, "a", wanted), Secretive(OURS, "b", wanted)]).steps
+    assert new.shown == (
+        Change("open", None, 2),
+        Change("deep", None, {"open": 2, "secret": HIDDEN, "new": HIDDEN}),
+    )
+    assert changed.shown == (
+        Change("open", 1, 2),
+        Change("deep.open", 1, 2),
+        Change("deep.secret", HIDDEN, HIDDEN),
+        Change("deep.new", None, HIDDEN),
+        Change("deep.old", HIDDEN, None),
+    )
 
 
 @pytest.mark.parametrize("owner", [OURS, None])

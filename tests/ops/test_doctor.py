@@ -222,6 +222,13 @@ def throttle_to(rate: float, burst: int) -> Callable[[Stack], None]:
     return throttle
 
 
+def set_a_password(stack: Stack) -> None:
+    functions = stack.aws.client("lambda")
+    now = functions.get_function_configuration(FunctionName="websocket-send")["Environment"]["Variables"]
+    environment = {"Variables": {**now, "DB_PASSWORD": "hunter2"}}
+    functions.update_function_configuration(FunctionName="websocket-send", Environment=environment)
+
+
 def leave_a_table_over(stack: Stack) -> None:
     stack.aws.client("dynamodb").create_table(
         TableName="earlier",
@@ -248,6 +255,12 @@ BROKEN_AND_MENDED_BY_UP: list[tuple[Callable[[Stack], None], Severity, str, str]
     (delete_the_table, ERROR, "table.websocket-connections is missing", "the config asks for it"),
     (delete_a_log_group, WARNING, "log_group./aws/lambda/websocket-send is missing", "lost"),
     (change_a_timeout, WARNING, "function.websocket-send differs from the config", "timeout is 3 and should be 29"),
+    (
+        set_a_password,
+        WARNING,
+        "function.websocket-send differs from the config",
+        "environment.DB_PASSWORD is '(hidden)'",
+    ),
     (delete_a_route, ERROR, "stage.websocket-api has no route $default", "Forbidden"),
     (add_a_route, WARNING, "stage.websocket-api has a route dance", "does not ask"),
     (ask_a_route_for_signatures, ERROR, "The route $connect of websocket-api is not what the config says", "AWS_IAM"),

@@ -219,7 +219,8 @@ def test_a_function_tells_that_it_cannot_run(state: str, update: str) -> None:
         "State": state,
         "LastUpdateStatus": update,
     }
-    found = function().observe(ScriptedAws(lambda_=Scripted(get_function={"Configuration": configuration})), nothing)
+    lambda_ = Scripted(get_function={"Configuration": configuration, "Tags": {}})
+    found = function().observe(ScriptedAws(lambda_=lambda_), nothing)
     assert found
     assert (found.outputs["state"], found.outputs["last_update_status"]) == (state, update)
 

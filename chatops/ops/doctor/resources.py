@@ -169,7 +169,7 @@ def _route(step: Step, name: str, change: Change) -> Iterator[Finding]:
 
 def _other(step: Step) -> Iterator[Finding]:
     # A function that is switched off is told by `functions`.
-    changes = [one for one in step.changes if (one.path, one.before) != ("reserved_concurrency", 0)]
+    changes = [one for one in step.shown if (one.path, one.before) != ("reserved_concurrency", 0)]
     if changes:
         yield warning(f"{step.name} differs from the config", "; ".join(map(_difference, changes)), UP)
 
