@@ -80,17 +80,18 @@ def _first_imports(body: Iterable[ast.stmt]) -> Iterator[tuple[str, int]]:
 def _missing_handler(config: Config, key: str, function: Function, files: Mapping[str, Path]) -> Iterator[str]:
     """That Lambda would find no such module in the zip, or nothing of that name in the module."""
     module, _, name = function.handler.rpartition(".")
+    path = files.get(f"{module}.py")
+    names = _defined(path) if path else set()
+    if name in names or "*" in names or not path and any(one.startswith(f"{module}.") for one in files):
+        return
+    # Read from the file only now: that takes long in a long config.
     line = line_of(config.file, "functions", key, "handler")
     where = f"{config.file}:{line}: functions.{key}.handler" if line else f"{function.source}:1: functions.{key}.source"
-    if f"{module}.py" not in files:
-        if not any(one.startswith(f"{module}.") for one in files):
-            near = suggestion(module, (one.removesuffix(".py") for one in files))
-            yield f"{where}: Lambda calls {shown(function.handler)}, and there is no {module}.py in the zip{near}"
-        return
-    path = files[f"{module}.py"]
-    names = _defined(path)
-    if name not in names and "*" not in names:
+    if path:
         yield f"{where}: Lambda calls {shown(function.handler)}, which {path} does not define{suggestion(name, names)}"
+    else:
+        near = suggestion(module, (one.removesuffix(".py") for one in files))
+        yield f"{where}: Lambda calls {shown(function.handler)}, and there is no {module}.py in the zip{near}"
 
 
 def _defined(path: Path) -> set[str]:

@@ -131,6 +131,8 @@ def export(
 
     Example: [bold]chatops export[/bold]
     """
+    import shlex
+
     import yaml
 
     from ..ops.export import export
@@ -143,7 +145,7 @@ def export(
     written = put(directory, {"template.yaml": text.encode(), **files}, force=force)
     text = "\n".join(map(str, written)) or f"{directory} has everything already."
     session.output.result({"written": [str(one) for one in written]}, text)
-    session.note(DEPLOY_EXPORT.format(directory=directory))
+    session.note(DEPLOY_EXPORT.format(directory=shlex.quote(str(directory))))
 
 
 def follow(session: Session) -> int:

@@ -49,6 +49,22 @@ def test_a_stack_in_sync_is_read_with_few_calls_and_nothing_is_written(bench: Be
     assert [one for one, times in asked.items() if times > 1] == []
 
 
+def test_one_changed_handler_is_one_upload_and_only_its_function_is_looked_at_again(bench: Bench) -> None:
+    config = bench.write("")
+    bench.up(config)
+    with (bench.folder / "handlers" / "connect.py").open("a") as file:
+        file.write("CHANGED = True\n")
+    bench.proxy.plan()
+    finished = bench.up(config)
+    assert finished.last["updated"] == ["function.websocket-connect"]
+    (upload,) = bench.proxy.writes
+    assert upload.request.label == "lambda.UpdateFunctionCode websocket-connect"
+    after = [call.request for call in bench.proxy.trace if call.started >= upload.ended]
+    assert after
+    assert {one.operation for one in after} <= {"GetFunctionConfiguration", "GetFunction"}
+    assert {one.subject for one in after} == {"websocket-connect"}
+
+
 @pytest.mark.whole
 def test_what_somebody_deletes_while_down_runs_is_no_error(bench: Bench) -> None:
     file = bench.write("http_apis:\n")
