@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from chatops.local.server import emulator_environment
+from chatops.local import emulator
 
 START_LIMIT = 30.0
 
@@ -64,7 +64,7 @@ def ministack() -> Iterator[str]:
         port = one.getsockname()[1]
     with tempfile.TemporaryDirectory() as home, tempfile.TemporaryFile() as log:
         kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
-        server = {**emulator_environment(port), "HOME": home}
+        server = {**emulator.environment(port), "HOME": home}
         process = subprocess.Popen(
             [sys.executable, "-m", "ministack"], env={**kept, **server}, cwd=home, stdout=log, stderr=log
         )

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +27,11 @@ class DidNotStart(Exception):
 
 @dataclass(frozen=True)
 class Process:
-    """A process that we started. `born` tells it from a later one that got its pid; `module` is what it runs."""
+    """A process that we started: `python -m module` with arguments, its port among them, which tell it from others."""
 
     module: str
+    arguments: Sequence[str]
     pid: int
-    born: float
     url: str
     health: str
     log: str
@@ -41,12 +41,16 @@ class Process:
         return int(self.url.rpartition(":")[2])
 
     def find(self) -> Any:
-        """The running process, or nothing when it has ended."""
+        """The running process, or nothing when it has ended.
+
+        A later one may have got its pid. When a process began would not tell: that changes with the machine's clock.
+        """
         import psutil
 
+        command = ["-m", self.module, *self.arguments]
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.born) < 1 and self.module in process.cmdline()
+            same = process.cmdline()[-len(command) :] == command
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.Error:
             return None
@@ -62,6 +66,15 @@ class Process:
         except psutil.Error:
             return False
         return any(one.status == psutil.CONN_LISTEN and one.laddr.port == self.port for one in connections)
+
+    def answers(self, within: float) -> bool:
+        """True as soon as it answers; False when it has ended, or did not for so many seconds."""
+        deadline = time.monotonic() + within
+        while not self.is_healthy:
+            if self.find() is None or time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
 
     @property
     def is_healthy(self) -> bool:
@@ -88,6 +101,7 @@ class Process:
         for one in alive:
             with suppress(psutil.Error):
                 one.kill()
+        psutil.wait_procs(alive, timeout=5)
         return True
 
     def log_end(self, lines: int = 8) -> str:
@@ -101,7 +115,6 @@ class Process:
 def start(
     module: str,
     arguments: Sequence[str],
-    environment: Mapping[str, str],
     *,
     url: str,
     health: str,
@@ -110,8 +123,6 @@ def start(
     remember: Callable[[Process], None],
 ) -> Process:
     """Starts `python -m module`, remembers it at once, and waits until it answers. Raises DidNotStart."""
-    import psutil
-
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     running = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
@@ -122,7 +133,6 @@ def start(
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "PYTHONUNBUFFERED": "1",
-            **environment,
         },
         cwd=home,
         stdin=subprocess.DEVNULL,
@@ -132,11 +142,7 @@ def start(
         umask=0o077,
     )
     os.close(handle)
-    try:
-        born = psutil.Process(running.pid).create_time()
-    except psutil.NoSuchProcess:
-        born = 0.0
-    process = Process(module, running.pid, born, url, health, str(log))
+    process = Process(module, list(arguments), running.pid, url, health, str(log))
     remember(process)
     deadline = time.monotonic() + START_LIMIT
     # That something answers is not enough: somebody else may have taken the port in the same moment.

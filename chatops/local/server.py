@@ -1,7 +1,7 @@
 """Starts, finds and stops the local AWS, in the background and on loopback only.
 
-It is two processes: MiniStack, with IAM enforced, is everything but the chat's clients' side; that is the front
-(`local/front`), one for each region that is used.
+It is two processes: MiniStack (`local/emulator.py`), with IAM enforced, is everything but the chat's clients' side;
+that is the front (`local/front`), one for each region that is used.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from ..errors import LocalError
 from .process import HOST, DidNotStart, Process, free_port, start
 
 USUAL_PORT, USUAL_FRONT_PORT = 4566, 4510
+PATIENCE = 10.0
+"""Seconds for which a process may not answer, on a machine that is busy or was asleep, before something is done."""
 KEYS = ("test", "test")
 """The access key of the local account's root user. It is known everywhere and opens nothing else."""
 REGION = "ap-northeast-2"
@@ -63,29 +65,32 @@ def ensure(region: str, say: Callable[[str], None]) -> tuple[str, str]:
     """
     with _locked():
         local = remembered()
-        if local.aws and local.aws.find() is None:
-            say(f"The local AWS that was running (pid {local.aws.pid}) has ended by itself, and its stack with it.")
+        if local.aws in local.crashed:
+            assert local.aws
+            say(f"The local AWS that was running (pid {local.aws.pid}) has ended by itself, and its stacks with it.")
             say(f"The end of its log:\n{local.aws.log_end()}")
+            say(f"Starting it anew; the whole of that log is kept in {local.aws.log}.1. `chatops up --local` deploys.")
             for other in local.fronts.values():
                 other.end()
             local = Local()
         if local.aws is None:
             local.aws = _start_aws(local, say)
+        if not local.aws.answers(PATIENCE):
+            raise LocalError(
+                f"The local AWS (pid {local.aws.pid}) does not answer at {local.aws.url}",
+                f"for {PATIENCE:.0f} seconds it has not; its log is {local.aws.log}",
+                "Try again when this machine is less busy; or `chatops local stop` ends it, and its stacks with it.",
+            )
         front = local.fronts.get(region)
-        if front and front.find() is None:
-            say(f"The front of the local AWS (pid {front.pid}) has ended by itself; starting it again.")
-            say(f"The end of its log:\n{front.log_end()}")
-            # At the same address: functions that run have it in their environment.
-            front = _start_front(local, region, front.port, say)
         if front is None:
             front = _start_front(local, region, USUAL_FRONT_PORT, say)
-        for one in (local.aws, front):
-            if not one.is_healthy:
-                raise LocalError(
-                    f"The local AWS (pid {one.pid}) does not answer at {one.url}",
-                    f"its log is {one.log}",
-                    "Run `chatops local stop`, then the same command again.",
-                )
+        elif not front.answers(PATIENCE):
+            how = "does not answer" if front.find() else "has ended by itself"
+            say(f"The front of the local AWS (pid {front.pid}) {how}; starting it again, its stacks are kept.")
+            say(f"The end of its log, which is kept in {front.log}.1:\n{front.log_end()}")
+            front.end()
+            # At the same address: functions that run have it in their environment.
+            front = _start_front(local, region, front.port, say)
         return local.aws.url, front.url
 
 
@@ -97,23 +102,14 @@ def stop() -> list[Process]:
     return ended
 
 
-def emulator_environment(port: int) -> dict[str, str]:
-    """The settings of MiniStack: IAM enforced, and nothing but this port of the loopback address is opened.
-
-    Its MQTT broker (`IOT_MTLS_ENABLED`) listens on every address, whatever `BIND_HOST` says, so it stays off.
-    """
-    return {"GATEWAY_PORT": str(port), "BIND_HOST": HOST, "AUTH": "true", "IOT_MTLS_ENABLED": "false"}
-
-
 def _start_aws(local: Local, say: Callable[[str], None]) -> Process:
     def remember(process: Process) -> None:
         local.aws = process
         _remember(local)
 
     return _start(
-        "ministack",
-        lambda port: [],
-        emulator_environment,
+        "chatops.local.emulator",
+        lambda port: ["--port", str(port)],
         usual_port=USUAL_PORT,
         health="/_ministack/health",
         log="local.log",
@@ -135,7 +131,6 @@ def _start_front(local: Local, region: str, usual_port: int, say: Callable[[str]
     return _start(
         "chatops.local.front",
         lambda port: ["--port", str(port), *arguments],
-        lambda port: {},
         usual_port=usual_port,
         health="/_chatops/health",
         log=f"front-{region}.log",
@@ -147,7 +142,6 @@ def _start_front(local: Local, region: str, usual_port: int, say: Callable[[str]
 def _start(
     module: str,
     arguments: Callable[[int], list[str]],
-    environment: Callable[[int], dict[str, str]],
     *,
     usual_port: int,
     health: str,
@@ -157,6 +151,9 @@ def _start(
 ) -> Process:
     file, home = _folder() / log, _folder() / "home"
     home.mkdir(exist_ok=True)
+    # The log of the one before it is kept: why that one ended stands there.
+    with suppress(FileNotFoundError):
+        file.replace(f"{file}.1")
     end = ""
     # Another program may take the port between the look at it and the start: then another port is tried.
     for wanted in (usual_port, 0, 0):
@@ -169,7 +166,6 @@ def _start(
             return start(
                 module,
                 arguments(port),
-                environment(port),
                 url=url,
                 health=health,
                 log=file,
@@ -207,9 +203,11 @@ def _state_file() -> Path:
 
 
 def _remember(local: Local) -> None:
-    handle = os.open(_state_file(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as file:
+    # Those who only read it take no lock: they find the old one or the new one, whole.
+    fresh = _state_file().with_suffix(".new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(asdict(local), file)
+    fresh.replace(_state_file())
 
 
 def document(local: Local) -> dict[str, Any]:

@@ -27,7 +27,7 @@ import psutil
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.local.front.chats import STAGE, TRUST, client
-from tests.local.front.processes import REGION, front, ministack
+from tests.local.front.processes import REGION, front, local_aws, ministack
 
 HANDLERS = Path(__file__).parents[2] / "handlers"
 TABLE = "connections"
@@ -135,7 +135,7 @@ def add_route(aws: str, api: str, key: str, module: str, role: str, url: str) ->
 
 @contextmanager
 def chatops(folder: Path) -> Iterator[str]:
-    with ministack(folder) as aws, front(aws, folder) as url:
+    with local_aws(folder) as aws, front(aws, folder) as url:
         yield deploy(aws, url + "/{api}")
 
 

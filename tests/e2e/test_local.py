@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 import zipfile
 from collections.abc import Iterator
@@ -90,6 +91,32 @@ def test_a_crash_of_the_front_is_told_and_the_stack_is_still_there(fresh: Chatop
     assert fresh.must("plan", "--local", "--check").code == 0
 
 
+def test_a_front_that_hangs_is_started_again_at_its_port_and_the_stack_is_still_there(fresh: Chatops) -> None:
+    fresh.local("up")
+    before = fresh.must("local", "status", "--json").last
+    hung = before["fronts"]["ap-northeast-2"]
+    os.kill(hung["pid"], signal.SIGSTOP)
+    told = fresh.must("plan", "--local", "--check")
+    assert f"front of the local AWS (pid {hung['pid']}) does not answer; starting it again" in told.err
+    after = fresh.must("local", "status", "--json").last
+    assert after["pid"] == before["pid"]
+    assert after["fronts"]["ap-northeast-2"]["url"] == hung["url"]
+    assert not psutil.pid_exists(hung["pid"])
+
+
+def test_a_local_aws_that_pauses_for_a_moment_is_waited_for(fresh: Chatops) -> None:
+    fresh.must("local", "start")
+    pid = fresh.must("local", "status", "--json").last["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    waking = threading.Timer(4, os.kill, (pid, signal.SIGCONT))
+    waking.start()
+    try:
+        fresh.must("plan", "--local")
+    finally:
+        waking.join()
+    assert fresh.must("local", "status", "--json").last["pid"] == pid
+
+
 def test_a_saved_handler_is_live_in_a_moment_and_connections_are_kept(fresh: Chatops) -> None:
     shutil.copytree(ROOT / "handlers", fresh.folder / "handlers", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "config.yaml", fresh.folder)
@@ -124,7 +151,7 @@ def test_a_process_that_got_the_pid_later_is_not_stopped(fresh: Chatops) -> None
     pid = fresh.must("local", "status", "--json").last["pid"]
     stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        state.write_text(remembered.replace(str(pid), str(stranger.pid)))
+        state.write_text(remembered.replace(f'"pid": {pid}', f'"pid": {stranger.pid}'))
         fresh.must("local", "stop")
         assert stranger.poll() is None
     finally:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
+import io
+import itertools
 import json
 import socket
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import psutil
 import pytest
@@ -17,7 +21,15 @@ import websockets.sync.client as websockets
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
-from .conftest import Boto, Chatops
+from .conftest import REGION, Boto, Chatops
+
+
+def zipped(name: str, text: str) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr(name, text)
+    return data.getvalue()
+
 
 EVIL = (
     "http://evil.example",
@@ -34,12 +46,13 @@ def front(deployed: Chatops) -> str:
     return urlsplit(deployed.url()).netloc
 
 
-def ask(netloc: str, method: str, path: str, **headers: str) -> http.client.HTTPResponse:
+def ask(netloc: str, method: str, path: str, body: bytes = b"", /, **headers: str) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection(netloc, timeout=20)
     connection.putrequest(method, path, skip_host="host" in headers)
-    for name, value in {**headers, "content-length": "2" if method == "POST" else "0"}.items():
+    body = body or (b"{}" if method == "POST" else b"")
+    for name, value in {**headers, "content-length": str(len(body))}.items():
         connection.putheader(name, value)
-    connection.endheaders(b"{}" if method == "POST" else None)
+    connection.endheaders(body or None)
     answer = connection.getresponse()
     answer.read()
     connection.close()
@@ -100,24 +113,89 @@ def test_a_page_of_another_origin_can_neither_connect_nor_post(deployed: Chatops
     assert answer.status == 403 and answer.getheader("access-control-allow-origin") is None
 
 
-def test_what_a_page_can_send_to_the_local_aws_without_a_signature_changes_nothing(
-    deployed: Chatops, boto: Boto
-) -> None:
-    """A page may send simple requests anywhere; it cannot sign, for it cannot set an Authorization header unasked."""
+KEY_IN_QUERY = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0&X-Amz-Credential=test/20260101/{}/{}/aws4_request"
+TRUST = '{"Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
+FUNCTION = {
+    "FunctionName": "evil",
+    "Runtime": "python3.12",
+    "Handler": "evil.handler",
+    "Role": "arn:aws:iam::000000000000:role/evil",
+    "Code": {"ZipFile": base64.b64encode(zipped("evil.py", "def handler(event, context): return 'ran'")).decode()},
+}
+AS_ROOT = (
+    (
+        "POST",
+        f"/?Action=CreateRole&RoleName=evil&AssumeRolePolicyDocument={quote(TRUST)}&Version=2010-05-08",
+        "iam",
+        b"",
+    ),
+    ("GET", "/?Action=CreateUser&UserName=evil", "iam", b""),
+    ("POST", "/2015-03-31/functions?", "lambda", json.dumps(FUNCTION).encode()),
+    ("POST", "/2015-03-31/functions/evil/invocations?", "lambda", b"{}"),
+    ("GET", "/v2/apis?", "apigateway", b""),
+    ("POST", "/_ministack/reset?", "iam", b""),
+    ("GET", "/_ministack/health?", "iam", b""),
+)
+"""What creates a role, creates a function and runs it, lists and empties: with the root's name in the query, unsigned.
+
+No browser asks anybody before it sends one of these for a page, as text.
+"""
+PAGES = (
+    {"origin": "http://evil.example", "sec-fetch-site": "cross-site"},
+    {"origin": "null"},
+    {"origin": "http://127.0.0.1:3000", "sec-fetch-site": "same-site"},
+    {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"},
+    {"sec-fetch-site": "same-origin"},
+    {"host": "evil.example"},
+    {"host": "evil.example:4566", "sec-fetch-site": "same-origin", "x-chatops-admitted": "yes"},
+    {"host": "127.0.0.1.evil.example", "sec-fetch-site": "none"},
+)
+"""What browsers add to a page's requests: from elsewhere, from nowhere, and where a name was made to resolve here."""
+
+
+def test_a_page_that_names_the_key_of_the_root_is_refused_by_the_local_aws(deployed: Chatops, boto: Boto) -> None:
     before = boto.everything()
     netloc = urlsplit(boto.endpoint_url).netloc
-    simple = {"origin": "http://evil.example", "content-type": "text/plain"}
-    asked = (
-        ("GET", "/v2/apis"),
-        ("POST", "/v2/apis"),
-        ("POST", "/"),
-        ("POST", "/?Action=CreateUser&UserName=evil&Version=2010-05-08"),
-        ("POST", "/2015-03-31/functions/websocket-send/invocations"),
-    )
-    for method, path in asked:
-        assert ask(netloc, method, path, **simple).status >= 400, (method, path)
+    for page, (method, path, service, body) in itertools.product(PAGES, AS_ROOT):
+        signed = f"{path}&{KEY_IN_QUERY.format(REGION, service)}"
+        headers = {"host": netloc, "content-type": "text/plain", **page}
+        assert ask(netloc, method, signed, body, **headers).status == 403, (page, method, path)
     assert boto.everything() == before
     assert "evil" not in [one["UserName"] for one in boto.client("iam").list_users()["Users"]]
+
+
+def test_a_page_is_not_even_told_what_it_may_ask_of_the_local_aws(boto: Boto) -> None:
+    netloc = urlsplit(boto.endpoint_url).netloc
+    wanted = {"access-control-request-method": "POST", "access-control-request-headers": "x-chatops-admitted"}
+    answer = ask(netloc, "OPTIONS", "/2015-03-31/functions", origin="http://evil.example", **wanted)
+    assert answer.status == 403 and answer.getheader("access-control-allow-origin") is None
+
+
+def test_a_page_opens_no_websocket_at_the_local_aws(deployed: Chatops, boto: Boto) -> None:
+    """MiniStack has a WebSocket side of its own, which looks at no Origin."""
+    told = deployed.must("url", "--local").out.strip()
+    api = next(
+        one["ApiId"] for one in boto.client("apigatewayv2").get_apis()["Items"] if one["Name"] == "websocket-api"
+    )
+    url = f"ws://{urlsplit(boto.endpoint_url).netloc}/_aws/execute-api/{api}/{told.rpartition('/')[2]}"
+    for origin in EVIL:
+        with pytest.raises(InvalidStatus) as refused, websockets.connect(url, origin=Origin(origin), proxy=None):
+            pass
+        assert refused.value.response.status_code == 403
+    with websockets.connect(url, proxy=None):
+        pass
+
+
+def test_the_chats_own_page_opens_and_a_page_of_elsewhere_calls_no_http_api(deployed: Chatops) -> None:
+    url = urlsplit(deployed.must("url", "api-gateway-lambda", "--local").out.strip())
+    own = f"http://{url.netloc}"
+    browser = {"accept": "text/html", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    for site in ("none", "cross-site", "same-origin"):
+        assert ask(url.netloc, "GET", f"{url.path}/", **browser, **{"sec-fetch-site": site}).status == 200, site
+    fetch = {"sec-fetch-mode": "cors", "sec-fetch-site": "same-origin", "origin": own}
+    assert ask(url.netloc, "GET", f"{url.path}/", **fetch).status == 200
+    for origin in EVIL:
+        assert ask(url.netloc, "POST", f"{url.path}/", origin=origin).status == 403, origin
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ import http1
 import pytest
 import websockets.sync.client as websockets
 
-from chatops.local.server import emulator_environment
+from chatops.local import emulator
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("handlers_on_a_local_aws")]
 
@@ -41,7 +41,7 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    own = {**emulator_environment(port), "MINISTACK_REGION": REGION}
+    own = {**emulator.environment(port), "MINISTACK_REGION": REGION}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     log = tmp_path_factory.mktemp("ministack") / "log"
     with log.open("w") as output:

@@ -183,8 +183,11 @@ class Catalog:
     def _remember(self, api_id: str, deployment: Deployment) -> Deployment:
         log.info("%s: deployment %s with routes %s", api_id, deployment.id, ", ".join(deployment.routes))
         if self._folder:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._file(api_id, deployment.id).write_text(json.dumps(deployment.to_dict()))
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._file(api_id, deployment.id).write_text(json.dumps(deployment.to_dict()))
+            except OSError as error:
+                log.warning("%s: deployment %s is not kept for another start: %s", api_id, deployment.id, error)
         return deployment
 
     def _remembered(self, api_id: str, deployment_id: str) -> Deployment | None:
@@ -201,7 +204,8 @@ class Catalog:
         self._deployments = {key: one for key, one in self._deployments.items() if key[0] in api_ids}
         for file in self._folder.glob("*.json") if self._folder else ():
             if file.name.partition(".")[0] not in api_ids:
-                file.unlink(missing_ok=True)
+                with suppress(OSError):
+                    file.unlink()
 
     def _file(self, api_id: str, deployment_id: str) -> Path:
         assert self._folder

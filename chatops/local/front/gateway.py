@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocke
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 
 from . import address, event, selection
@@ -14,14 +15,18 @@ from .catalog import JUST_NOW, Catalog
 from .connection import Connection, Connections, Socket, new_id
 from .deployment import Route, Stage
 from .errors import IntegrationFailed, Refused, forbidden, frame
-from .integration import Integrations
+from .integration import INTERNAL, KEYS, Integrations
 from .permission import Permissions
+from .quotas import MESSAGE, OUTBOUND
 from .request import Request, Response, refusal
 from .throttle import Throttles
 
 log = logging.getLogger(__name__)
 
 SUBPROTOCOL = "sec-websocket-protocol"
+MALFORMED = f"malformed Lambda proxy response: it needs a statusCode, and no keys but {', '.join(sorted(KEYS))}"
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""What may be the name of a subprotocol."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,9 @@ class Gateway:
         except Refused as refused:
             log.warning("%s: handshake refused with %d: %s", request.path, refused.status, refused.why)
             return refusal(refused, frame(refused.message, connection.id, request_id))
+        except Exception:
+            log.exception("%s: handshake", request.path)
+            return refusal(Refused(500, INTERNAL, ""), frame(INTERNAL, connection.id, request_id))
 
     def opened(self, connection: Connection, socket: Socket) -> None:
         """The handshake is done: from now on the connection can be posted to."""
@@ -80,9 +88,16 @@ class Gateway:
         except (Refused, IntegrationFailed) as error:
             log.warning("%s: %s: %s", connection.id, error.message, error.why)
             reply = frame(error.message, connection.id, request_id)
-        if reply is not None and connection.socket:
-            connection.touch()
-            connection.socket.send(reply)
+        except Exception:
+            log.exception("%s: message", connection.id)
+            reply = frame(INTERNAL, connection.id, request_id)
+        if reply is None or not connection.socket:
+            return
+        if connection.socket.waiting > OUTBOUND:
+            log.warning("%s: does not read: an answer to it is left out", connection.id)
+            return
+        connection.touch()
+        connection.socket.send(reply)
 
     async def closed(self, connection: Connection, code: int, reason: str) -> None:
         """The connection has ended, whoever ended it: $disconnect is told, and nobody waits for it."""
@@ -93,9 +108,14 @@ class Gateway:
         if self._drop_disconnects or stage is None or route is None:
             return
         try:
-            await self._integrations.invoke(stage, route, event.disconnect(connection, new_id(), code, reason))
+            told = event.disconnect(connection, new_id(), code, reason)
+            answer = await self._integrations.invoke(stage, route, told)
+            if answer.status is None:
+                log.warning("%s: $disconnect: %s", connection.id, MALFORMED)
         except (Refused, IntegrationFailed) as error:
             log.warning("%s: $disconnect: %s", connection.id, error.why)
+        except Exception:
+            log.exception("%s: $disconnect", connection.id)
 
     async def _stage(self, request: Request) -> Stage:
         if not address.is_local_host(request.header("host")):
@@ -141,10 +161,13 @@ class Gateway:
         except IntegrationFailed as error:
             raise Refused(error.status, error.message, f"$connect: {error.why}") from error
         if answer.status is None or not 200 <= answer.status < 600:
-            raise Refused(502, "Internal server error", "$connect returned no usable statusCode")
+            raise Refused(502, INTERNAL, f"$connect: {MALFORMED}")
         if answer.status >= 300:
             raise Refused(answer.status, Response(answer.status).reason, f"$connect returned {answer.status}")
-        return next((value for name, value in answer.headers.items() if name.lower() == SUBPROTOCOL), None)
+        subprotocol = next((value for name, value in answer.headers.items() if name.lower() == SUBPROTOCOL), None)
+        if subprotocol is not None and not TOKEN.fullmatch(subprotocol):
+            raise Refused(502, INTERNAL, f"$connect chose a subprotocol {subprotocol[:80]!r}")
+        return subprotocol
 
     async def _run(self, connection: Connection, text: str, request_id: str) -> str | None:
         """Invokes the route of a message; what the client gets if the route answers."""
@@ -159,8 +182,14 @@ class Gateway:
             raise Refused(429, "Too Many Requests", f"route {route.key} is throttled")
         told = event.message(connection, request_id, route.key, text)
         answer = await self._integrations.invoke(stage, route, told)
+        if answer.status is None:
+            raise IntegrationFailed(INTERNAL, 502, f"route {route.key}: {MALFORMED}")
         log.info("%s: %s answered %s", connection.id, route.key, answer.status)
-        return answer.body if route.two_way else None
+        if not route.two_way or answer.body is None:
+            return None
+        if len(answer.body.encode()) > MESSAGE:
+            raise IntegrationFailed(INTERNAL, 502, f"route {route.key}: the body is more than {MESSAGE} bytes")
+        return answer.body
 
     def _select(self, connection: Connection, text: str) -> tuple[Stage, str]:
         """What a connection's stage is now, and the route key that a message selects in it."""

@@ -13,6 +13,7 @@ from .request import Request, Response, as_json
 CHUNK = 64 * 1024
 TOO_LARGE = as_json(413, {"message": "Request Too Long"})
 BODILESS = {204, 304}
+UNUSABLE = as_json(500, {"message": "Internal Server Error"})
 MALFORMED = as_json(400, {"message": "Bad Request"})
 
 
@@ -58,6 +59,16 @@ async def _request(connection: h11.Connection, reader: StreamReader, peer: str) 
 
 
 def _send(connection: h11.Connection, writer: StreamWriter, response: Response, *, has_body: bool) -> None:
-    head = h11.Response(status_code=response.status, reason=response.reason.encode(), headers=response.all_headers())
+    try:
+        head = _head(response)
+    except (h11.LocalProtocolError, UnicodeError):
+        # A function may return headers that no answer may have.
+        response = UNUSABLE
+        head = _head(response)
     body = h11.Data(data=response.body if has_body else b"")
     writer.write(b"".join(connection.send(part) or b"" for part in (head, body, h11.EndOfMessage())))
+
+
+def _head(response: Response) -> h11.Response:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.all_headers()]
+    return h11.Response(status_code=response.status, reason=response.reason.encode(), headers=headers)

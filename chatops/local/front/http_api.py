@@ -11,6 +11,7 @@ import asyncio
 import http.client
 from urllib.parse import quote, urlsplit
 
+from ..emulator import ADMITTED
 from . import address
 from .catalog import Catalog
 from .request import Request, Response, as_json
@@ -18,6 +19,7 @@ from .request import Request, Response, as_json
 LONGEST = 31.0
 """Seconds; API Gateway gives an HTTP API's integration 30."""
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "content-length", "date"}
+NOT_PASSED_ON = HOP_BY_HOP | {ADMITTED}
 
 
 class HttpApis:
@@ -37,8 +39,8 @@ class HttpApis:
         return api_id in self._catalog.http_api_ids
 
     async def answer(self, request: Request) -> Response:
-        """The API's answer, or 503 while the local AWS does not give one, or 403 for a Host that is not local."""
-        if not address.is_local_host(request.header("host")):
+        """The API's answer, or 503 while the local AWS does not give one, or 403 for a page that is not local."""
+        if not (address.is_local_host(request.header("host")) and address.is_local_origin(request.header("origin"))):
             return as_json(403, {"message": "Forbidden"})
         try:
             return await asyncio.to_thread(self._pass_on, request)
@@ -50,8 +52,8 @@ class HttpApis:
         target = f"/_aws/execute-api/{api_id}/{'/'.join(rest)}" + (f"?{request.query}" if request.query else "")
         aws = http.client.HTTPConnection(self._aws.hostname or "", self._aws.port or 80, timeout=LONGEST)
         try:
-            headers = {name: value for name, value in request.headers if name.lower() not in HOP_BY_HOP}
-            aws.request(request.method, target, request.body or None, headers)
+            headers = {name: value for name, value in request.headers if name.lower() not in NOT_PASSED_ON}
+            aws.request(request.method, target, request.body or None, {**headers, ADMITTED: "yes"})
             answer = aws.getresponse()
             given = [(name, value) for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP]
             return Response(answer.status, answer.read(), repeated=given)

@@ -19,11 +19,13 @@ from .event import Event
 from .permission import Permissions
 
 INTERNAL, TIMED_OUT = "Internal server error", "Endpoint request timed out"
+KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
+"""What a function's result may hold."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a function returned. `status` is nothing when it is not a response in the form of a proxy integration."""
+    """What a function returned. `status` is nothing for what AWS's log calls a malformed Lambda proxy response."""
 
     status: int | None
     body: str | None = None
@@ -80,12 +82,22 @@ class Integrations:
 
 
 def answer(payload: bytes) -> Answer:
-    """A function's result, as API Gateway reads it."""
+    """A function's result, as API Gateway reads it: malformed is what has no statusCode, or a key that means nothing.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+    """
     try:
         result: Any = json.loads(payload)
-        status = int(result["statusCode"])
-    except (ValueError, TypeError, KeyError):
+        if not KEYS.issuperset(result):
+            return Answer(None)
+        body, headers = result.get("body"), result.get("headers") or {}
+        text = body if isinstance(body, str) or body is None else json.dumps(body)
+        named = {_writable(str(name)): _writable(str(value)) for name, value in headers.items()}
+        return Answer(int(result["statusCode"]), None if text is None else _writable(text), named)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return Answer(None)
-    body, headers = result.get("body"), result.get("headers") or {}
-    text = body if isinstance(body, str) or body is None else json.dumps(body)
-    return Answer(status, text, {str(name): str(value) for name, value in headers.items()})
+
+
+def _writable(text: str) -> str:
+    """A text with a question mark for each half of a letter, which JSON may hold and no frame may."""
+    return text.encode(errors="replace").decode()

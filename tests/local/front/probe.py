@@ -1,7 +1,7 @@
 """A function that reports every event to the test and does what the client asks of it.
 
 A handshake asks in its query, a message in its JSON body: `sleep` seconds, `raise` an error, `post` a text to this
-connection, answer with `status`, `body` or a `subprotocol`, or `return` anything at all.
+connection, answer with `status`, `body` (so many `times`) or a `subprotocol`, or `return` anything at all.
 """
 
 import json
@@ -29,7 +29,7 @@ def handler(event: Any, context: object) -> Any:
         return orders["return"]
     answer: dict[str, Any] = {"statusCode": int(orders.get("status", 200))}
     if "body" in orders:
-        answer["body"] = orders["body"]
+        answer["body"] = orders["body"] * int(orders.get("times", 1))
     if "subprotocol" in orders:
         answer["headers"] = {"Sec-WebSocket-Protocol": orders["subprotocol"]}
     return answer

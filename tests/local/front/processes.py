@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from chatops.local.server import emulator_environment
+from chatops.local import emulator
 
 ROOT = Path(__file__).parents[3]
 REGION = "ap-northeast-2"
@@ -65,14 +65,24 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], health: str, log: Path
 
 @contextmanager
 def ministack(folder: Path) -> Iterator[str]:
-    """A local AWS with IAM enforced; gives its endpoint."""
-    url = f"http://127.0.0.1:{(port := free_port())}"
-    with running(
-        [sys.executable, "-m", "ministack"],
-        f"{url}/_ministack/health",
-        folder / f"ministack-{port}.log",
-        **emulator_environment(port),
-    ):
+    """MiniStack as it comes, with IAM enforced; gives its endpoint."""
+    port = free_port()
+    with _emulator([sys.executable, "-m", "ministack"], port, folder, **emulator.environment(port)) as url:
+        yield url
+
+
+@contextmanager
+def local_aws(folder: Path) -> Iterator[str]:
+    """MiniStack as chatops starts it; gives its endpoint."""
+    port = free_port()
+    with _emulator([sys.executable, "-m", "chatops.local.emulator", "--port", str(port)], port, folder) as url:
+        yield url
+
+
+@contextmanager
+def _emulator(command: Sequence[str], port: int, folder: Path, **environment: str) -> Iterator[str]:
+    url = f"http://127.0.0.1:{port}"
+    with running(command, f"{url}/_ministack/health", folder / f"ministack-{port}.log", ROOT, **environment):
         yield url
 
 

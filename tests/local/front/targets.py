@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from .chats import Chat, Shape, deploy
-from .processes import free_port, front, ministack, running
+from .processes import free_port, front, local_aws, ministack, running
 from .sink import Sink
 
 FAST = 0.0005
@@ -62,7 +62,7 @@ class ChatopsTarget(Target):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._aws = self._running.enter_context(ministack(folder))
+        self._aws = self._running.enter_context(local_aws(folder))
         self.url = self._running.enter_context(front(self._aws, folder))
         self._hasty_url: str | None = None
 

@@ -17,6 +17,8 @@ from chatops.local.front.integration import Answer, answer
             Answer(200, None, {"Sec-WebSocket-Protocol": "chat"}),
         ),
         (b'{"statusCode": 200, "headers": null, "body": null}', Answer(200)),
+        (b'{"statusCode": 200, "multiValueHeaders": {}, "isBase64Encoded": false}', Answer(200)),
+        (b'{"statusCode": 200, "body": "a\\ud800b", "headers": {"x": "\\udfff"}}', Answer(200, "a?b", {"x": "?"})),
     ],
 )
 def test_a_response_of_a_proxy_integration_is_understood(payload: bytes, expected: Answer) -> None:
@@ -25,7 +27,25 @@ def test_a_response_of_a_proxy_integration_is_understood(payload: bytes, expecte
 
 
 @pytest.mark.parametrize(
-    "payload", [b"null", b'"hello"', b"[]", b"{}", b"", b'{"statusCode": "ok"}', b'{"statusCode": null}']
+    "payload",
+    [
+        b"null",
+        b'"hello"',
+        b"[]",
+        b"{}",
+        b"",
+        b"\xff",
+        b"1",
+        b'{"statusCode": "ok"}',
+        b'{"statusCode": null}',
+        b'{"statusCode": Infinity}',
+        b'{"statusCode": 200, "headers": "x"}',
+        b'{"statusCode": 200, "headers": [1]}',
+        b'{"statusCode": 200, "Data": "hello"}',
+        b'{"statusCode": 200, "cookies": []}',
+        b'{"statusCode": 200, "body": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+    ids=lambda one: one[:40].decode(errors="replace"),
 )
 def test_anything_else_has_no_status(payload: bytes) -> None:
     assert answer(payload) == Answer(None)

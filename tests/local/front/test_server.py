@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -22,7 +22,7 @@ from websockets.typing import Origin
 
 from .behaviours.connections import post
 from .chats import STAGE, Chat, Route, Shape, client, deploy
-from .processes import ROOT, free_port, front, front_command, ministack, running
+from .processes import ROOT, free_port, front, front_command, local_aws, running
 from .sink import Sink
 from .targets import ChatopsTarget
 
@@ -200,7 +200,7 @@ def test_disconnects_are_left_out_when_that_is_asked_for(target: ChatopsTarget, 
 
 def test_without_the_local_aws_it_says_so_and_goes_on(target: ChatopsTarget, tmp_path: Path) -> None:
     with ExitStack() as local:
-        aws = local.enter_context(ministack(tmp_path))
+        aws = local.enter_context(local_aws(tmp_path))
         with front(aws, tmp_path) as url, Sink() as sink:
             chat = deploy(aws, Shape(), sink, url + "/{api}")
             with chat.join() as joined:
@@ -211,6 +211,33 @@ def test_without_the_local_aws_it_says_so_and_goes_on(target: ChatopsTarget, tmp
             with pytest.raises(InvalidStatus) as refused, chat.open():
                 pass
             assert refused.value.response.status_code == 500
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"statusCode": 200, "headers": "x"}, {"statusCode": 200, "headers": [1]}, ["x"], {"statusCode": "many"}],
+    ids=str,
+)
+def test_an_odd_answer_of_a_function_is_an_internal_server_error(chat: Chat, odd: object) -> None:
+    with chat.join() as joined:
+        joined.say(action="ask", **{"return": odd})
+        assert "Internal server error" in joined.hears()
+        joined.say(action="ask", body="fine")
+        assert joined.hears() == "fine"
+
+
+def test_an_answer_over_128_kb_is_an_internal_server_error(chat: Chat) -> None:
+    with chat.join() as joined:
+        joined.say(action="ask", times=200 * 1024, body="x")
+        assert "Internal server error" in joined.hears()
+
+
+@pytest.mark.parametrize("subprotocol", ["a b", "a\r\nX-Other: b", "이름"])
+def test_a_subprotocol_that_is_none_refuses_the_handshake(chat: Chat, subprotocol: str) -> None:
+    query = urlencode({"subprotocol": subprotocol})
+    with pytest.raises(InvalidStatus) as refused, connect(f"{chat.url}?{query}", proxy=None):
+        pass
+    assert refused.value.response.status_code == 502
 
 
 def test_a_function_that_is_gone_is_an_internal_server_error(target: ChatopsTarget) -> None:

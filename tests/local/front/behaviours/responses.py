@@ -53,6 +53,24 @@ def a_status_that_a_function_returns_for_a_message_is_not_told(target: Target) -
     return told(target.chat(Shape()), 1.0, action="say", status=501)
 
 
+@behaviour(error("Internal server error"))
+def a_function_that_returns_no_status_for_a_message_is_an_internal_server_error(target: Target) -> str:
+    """set-up-lambda-proxy-integrations.html"""
+    return told(target.chat(Shape()), 2.0, **{"action": "say", "return": {"body": "hello"}})
+
+
+@behaviour(error("Internal server error"))
+def a_function_that_returns_nothing_for_a_message_is_an_internal_server_error(target: Target) -> str:
+    """set-up-lambda-proxy-integrations.html"""
+    return told(target.chat(Shape()), 2.0, **{"action": "say", "return": None})
+
+
+@behaviour(error("Internal server error"), settled=False)
+def a_function_that_returns_an_unknown_key_for_a_message_is_an_internal_server_error(target: Target) -> str:
+    """set-up-lambda-proxy-integrations.html"""
+    return told(target.chat(Shape()), 2.0, **{"action": "say", "return": {"statusCode": 200, "Data": "hello"}})
+
+
 @behaviour(error("Endpoint request timed out"))
 def a_function_slower_than_its_integration_allows_has_timed_out(target: Target) -> str:
     """apigateway-execution-service-websocket-limits-table.html"""
