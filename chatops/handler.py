@@ -82,7 +82,7 @@ def _missing_handler(config: Config, key: str, function: Function, files: Mappin
     module, _, name = function.handler.rpartition(".")
     path = files.get(f"{module}.py")
     names = _defined(path) if path else set()
-    if name in names or "*" in names or not path and any(one.startswith(f"{module}.") for one in files):
+    if name in names or "*" in names or (not path and any(one.startswith(f"{module}.") for one in files)):
         return
     # Read from the file only now: that takes long in a long config.
     line = line_of(config.file, "functions", key, "handler")

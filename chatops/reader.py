@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -131,11 +132,17 @@ class Reader:
 
 def line_of(file: Path, *keys: str) -> int | None:
     """The line on which the value of nested keys begins in a file that was read before; nothing where it has none."""
-    node = yaml.compose(file.read_bytes().decode("utf-8-sig"), Loader=yaml.SafeLoader)
+    node = _composed(file.read_bytes().decode("utf-8-sig"))
     for key in keys:
         pairs = node.value if isinstance(node, yaml.MappingNode) else []
         node = next((value for name, value in pairs if name.value == key), None)
     return node.start_mark.line + 1 if node else None
+
+
+@lru_cache(1)
+def _composed(text: str) -> Node | None:
+    """A file's root node; kept, for several lines may be asked for and a long file takes long."""
+    return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
 def is_unicode(value: str) -> bool:

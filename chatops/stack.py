@@ -50,6 +50,14 @@ class Stack:
     @cached_property
     def resources(self) -> list[Resource]:
         """Everything that the config asks for."""
+        return self._resources(self.packages)
+
+    @cached_property
+    def doomed(self) -> list[Resource]:
+        """The same without the functions' code: to delete something, nobody needs a handler that can be packed."""
+        return self._resources(dict.fromkeys(self.config.functions, Package(())))
+
+    def _resources(self, packages: Mapping[str, Package]) -> list[Resource]:
         config, name, region = self.config, self.config.stack, self.aws.region
         table = Table(name, config.table.name, config.table.key)
         websocket, web = self.websocket, self.web
@@ -60,7 +68,7 @@ class Stack:
             grants = tuple(Grant(allow.action, allow.resource) for allow in one.allow if allow.resource)
             posts_to = websocket if MANAGE_CONNECTIONS in actions else None
             role = Role(name, one.name, region, actions, grants, config.table.name, posts_to, config.websocket.stage)
-            code = self.packages[key]
+            code = packages[key]
             environment, addresses = self._environment(key, one), self._addresses(key, one)
             theirs = {variable for variable, value in one.environment.items() if value != WEBSOCKET_URL}
             functions[key] = Function(
@@ -128,7 +136,7 @@ class Stack:
 
     def plan_up(self, *, adopt: bool = False) -> Plan:
         """What makes AWS equal to the config."""
-        left, observed = self._observe(hearsay=True)
+        left, observed = self._observe(self.resources, hearsay=True)
         plan = plan_up(self.resources, left, observed, self.aws, adopt=adopt)
         return replace(plan, steps=tuple(self._spare_rows(step) for step in plan.steps))
 
@@ -143,12 +151,13 @@ class Stack:
 
     def plan_down(self) -> Plan:
         """What deletes everything of this stack, and of its earlier configs."""
-        left, observed = self._observe()
-        return plan_down([*self.resources, *left], observed)
+        left, observed = self._observe(self.doomed)
+        return plan_down([*self.doomed, *left], observed)
 
-    def _observe(self, *, hearsay: bool = False) -> tuple[list[Resource], dict[str, Live | Blocked | None]]:
-        """What is left over from earlier configs, and the live state of that and of what the config asks for."""
-        resources = self.resources
+    def _observe(
+        self, resources: list[Resource], *, hearsay: bool = False
+    ) -> tuple[list[Resource], dict[str, Live | Blocked | None]]:
+        """What is left over from earlier configs, and the live state of that and of these resources."""
         with sharing(hearsay=hearsay):
             left, observed = self.aws.together(self.leftovers, lambda: observe(resources, self.aws))
         with sharing():
@@ -160,7 +169,7 @@ class Stack:
 
     def leftovers(self) -> list[Resource]:
         """What carries this stack's tag and is not in the config (any more)."""
-        return leftovers.find(self.aws, self.config.stack, {one.name for one in self.resources})
+        return leftovers.find(self.aws, self.config.stack, {one.name for one in self.doomed})
 
     def url(self, name: str | None) -> str:
         """The chat's address, or that of the HTTP API with this name. Raises UsageError when there is none."""

@@ -238,6 +238,24 @@ def test_a_source_that_is_not_python_is_a_problem_of_the_config_with_file_and_li
     assert problem.startswith("handlers/connect.py:2: functions.a.source: ")
 
 
+def test_a_handler_that_cannot_be_packed_keeps_nothing_from_being_deleted(folder: Path) -> None:
+    (folder / "handlers").mkdir()
+    (folder / "handlers" / "connect.py").write_text("import nowhere\ndef f(:\n")
+    gone = client_error("ResourceNotFoundException")
+    aws = ScriptedAws(
+        resourcegroupstaggingapi=Scripted(get_resources={}),
+        iam=Scripted(list_roles={}, get_role=client_error("NoSuchEntity")),
+        apigatewayv2=Scripted(get_apis={"Items": []}),
+        dynamodb=Scripted(describe_table=gone),
+        lambda_=Scripted(get_function=gone),
+        logs=Scripted(describe_log_groups={}),
+    )
+    one = stack(TWO_FUNCTIONS, aws)
+    assert {step.name for step in one.plan_down().steps} >= {"function.a", "table.websocket-connections"}
+    with pytest.raises(ConfigError):
+        one.plan_up()
+
+
 API = {
     "ApiId": "abc",
     "Name": "websocket-api",
