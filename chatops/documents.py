@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from .deploy import events
 from .deploy.apply import Outcome
 from .deploy.plan import Action, Plan, Step
+from .deploy.resource import Live
 from .errors import explain
 
 if TYPE_CHECKING:
     from .ops.connections import Connection
-    from .ops.roster import Roster
     from .ops.smoke import Report
+    from .ops.watch import Reading
 
 Document = dict[str, Any]
 
@@ -91,8 +92,10 @@ def plan_document(where: Document, plan: Plan) -> Document:
     return {**where, "in_sync": plan.in_sync, "steps": [step_document(step) for step in plan.steps]}
 
 
-def resource_state(step: Step) -> str:
-    """A resource's health in a word or two."""
+def resource_state(step: Step, live: Live | None = None) -> str:
+    """A resource's health in a word or two; `live` is what was seen of it."""
+    if live and "Failed" in (live.outputs.get("state"), live.outputs.get("last_update_status")):
+        return "failing"
     paths = [change.path for change in step.changes]
     of_stages = [path.startswith("stages.") and "throttle" not in path for path in paths]
     if step.action is Action.UPDATE and paths and all(of_stages):
@@ -100,16 +103,21 @@ def resource_state(step: Step) -> str:
     return STATES[step.action]
 
 
-def status_document(where: Mapping[str, Any], plan: Plan, outputs: Mapping[str, Any], roster: Roster) -> Document:
+def status_document(where: Mapping[str, Any], reading: Reading) -> Document:
     """The stack's health and its connections."""
+    plan, roster, trouble = reading.plan, reading.roster, reading.trouble
     now = datetime.now(timezone.utc)
     return {
         **where,
-        **outputs,
-        "resources": [{"name": step.name, "state": resource_state(step)} for step in plan.steps],
+        **reading.outputs,
+        "resources": [
+            {"name": step.name, "state": resource_state(step, plan.live.get(step.name))} for step in plan.steps
+        ],
         "live": roster.live,
         "stale": roster.stale,
+        "unknown": roster.unknown,
         "rows": roster.total,
+        "trouble": error_document(trouble) if trouble else None,
         "connections": [connection_document(one, now) for one in roster.listed],
     }
 
@@ -126,6 +134,8 @@ def connection_document(one: Connection, now: datetime) -> Document:
         "idle_seconds": one.idle_seconds(now),
         "age_seconds": one.age_seconds(now),
         "seconds_left": one.seconds_left(now),
+        "idle_seconds_left": one.idle_seconds_left(now),
+        "life_seconds_left": one.life_seconds_left(now),
     }
 
 

@@ -11,11 +11,12 @@ from chatops import documents
 from chatops.deploy import events
 from chatops.deploy.apply import Outcome
 from chatops.deploy.plan import Action, Plan, Step
-from chatops.deploy.resource import Change
+from chatops.deploy.resource import Change, Live
 from chatops.errors import ConfigError, UsageError
 from chatops.ops.connections import Connection
 from chatops.ops.roster import Roster
 from chatops.ops.smoke import Check, Report
+from chatops.ops.watch import Reading
 from chatops.resources.log_group import LogGroup
 
 from .resources.stand import function
@@ -143,6 +144,20 @@ def test_what_differs_only_in_its_stages_is_not_live() -> None:
     assert documents.resource_state(step(Action.CREATE, live)) == "missing"
 
 
+@pytest.mark.parametrize("key", ["state", "last_update_status"])
+def test_a_function_that_lambda_reports_failed_is_failing_though_it_is_as_the_config_says(key: str) -> None:
+    failed, active = Live({}, {key: "Failed"}), Live({}, {"state": "Active", "last_update_status": "Successful"})
+    assert documents.resource_state(step(Action.KEEP), failed) == "failing"
+    assert documents.resource_state(step(Action.KEEP), active) == "ok"
+
+
+def test_a_status_says_what_kept_it_from_asking() -> None:
+    reading = Reading(Plan(()), {}, Roster((Connection("a="),), 1), UsageError("What", "why", "hint"))
+    document = documents.status_document(WHERE, reading)
+    assert document["trouble"]["what"] == "What"
+    assert (document["live"], document["stale"], document["unknown"]) == (0, 0, 1)
+
+
 def test_the_status_has_resources_addresses_and_connections() -> None:
     listed = (
         Connection("live=", True, NOW, NOW, "192.0.2.1", "wscat"),
@@ -150,13 +165,14 @@ def test_the_status_has_resources_addresses_and_connections() -> None:
         Connection("unknown="),
     )
     outputs = {"websocket_url": "wss://x/demo", "http_urls": {}}
-    document = documents.status_document(WHERE, Plan((step(Action.KEEP),)), outputs, Roster(listed, 7))
+    document = documents.status_document(WHERE, Reading(Plan((step(Action.KEEP),)), outputs, Roster(listed, 7)))
     assert {key: document[key] for key in ("stack", "account", "region", "websocket_url", "live", "stale")} == {
         **WHERE,
         "websocket_url": "wss://x/demo",
         "live": 1,
         "stale": 1,
     }
+    assert (document["unknown"], document["rows"], document["trouble"]) == (5, 7, None)
     assert document["resources"] == [{"name": NAME, "state": "ok"}]
     assert [one["connection_id"] for one in document["connections"]] == ["live=", "stale=", "unknown="]
     assert json.loads(json.dumps(document)) == document
@@ -168,7 +184,8 @@ def test_a_connection_has_its_times_in_utc_and_its_ages_in_whole_seconds() -> No
         "a=", True, datetime(2025, 1, 31, 20, 58, 30, 125000, seoul), NOW - timedelta(seconds=5.9), "::1", "x"
     )
     document = documents.connection_document(one, NOW)
-    assert document | {"seconds_left": None} == {
+    left = {"idle_seconds_left": 594, "life_seconds_left": 7110, "seconds_left": 594}
+    assert document == {
         "connection_id": "a=",
         "state": "live",
         "connected_at": "2025-01-31T11:58:30.125Z",
@@ -177,7 +194,7 @@ def test_a_connection_has_its_times_in_utc_and_its_ages_in_whole_seconds() -> No
         "user_agent": "x",
         "idle_seconds": 5,
         "age_seconds": 89,
-        "seconds_left": None,
+        **left,
     }
 
 

@@ -29,7 +29,8 @@ from chatops.ops.logs import Line
 from chatops.ops.metrics import Measured, Series
 from chatops.ops.roster import Roster
 from chatops.ops.smoke import Check, Report
-from chatops.render import Output, doctor, find
+from chatops.ops.watch import Reading
+from chatops.render import Output, doctor, find, status
 from chatops.render import metrics as metric_lines
 from chatops.render.events import Board
 from chatops.render.logs import LogBook
@@ -144,7 +145,7 @@ def everything(text: str) -> Iterable[Callable[[Output], Any]]:
     yield lambda output: output.plan(WHERE, plan)
     yield lambda output: output.blocked(plan)
     yield lambda output: output.summary(WHERE, outcome, outputs, text)
-    yield lambda output: output.status(WHERE, plan, outputs, roster, watched=False)
+    yield lambda output: status.show(output, WHERE, Reading(plan, outputs, roster, client_error(text)))
     yield lambda output: output.smoke(Report([Check("connect", False, 1.0, text)]))
     yield from (logs, watching, chat, asked, errors)
     yield lambda output: None if output.as_json else output.say(text)

@@ -17,7 +17,8 @@ from chatops.deploy.resource import PLACEHOLDER, Change
 from chatops.errors import ConfigError, UsageError
 from chatops.ops.connections import Connection
 from chatops.ops.roster import Roster
-from chatops.render import Output
+from chatops.ops.watch import Reading
+from chatops.render import Output, status
 from chatops.resources.api import HttpApi
 from chatops.resources.log_group import LogGroup
 
@@ -110,8 +111,8 @@ HOSTILE: dict[str, Callable[[Output], Any]] = {
     "a path": lambda output: output.plan(WHERE, Plan((step(Action.UPDATE, Change(EVIL, 1, 2)),))),
     "a reason": lambda output: output.plan(WHERE, Plan((step(Action.BLOCKED, reason=EVIL),))),
     "a name": lambda output: output.plan(WHERE, Plan((Step(HttpApi("chat", EVIL, "", ""), Action.DELETE),))),
-    "a name of what is missing": lambda output: output.status(
-        WHERE, Plan((Step(HttpApi("chat", EVIL, "", ""), Action.CREATE),)), {}, Roster(), watched=False
+    "a name of what is missing": lambda output: status.show(
+        output, WHERE, Reading(Plan((Step(HttpApi("chat", EVIL, "", ""), Action.CREATE),)), {}, Roster())
     ),
     "a blocked step": lambda output: output.blocked(Plan((step(Action.BLOCKED, reason=EVIL),))),
     "an error's what": lambda output: output.error(UsageError(EVIL, "why")),
@@ -129,7 +130,7 @@ HOSTILE: dict[str, Callable[[Output], Any]] = {
 
 
 def connected(output: Output, *listed: Connection) -> None:
-    output.status(WHERE, Plan(()), {"websocket_url": "wss://x"}, Roster(listed, len(listed)), watched=False)
+    status.show(output, WHERE, Reading(Plan(()), {"websocket_url": "wss://x"}, Roster(listed, len(listed))))
 
 
 def tell(output: Output, event: events.Event) -> None:
@@ -321,9 +322,8 @@ def test_a_status_that_is_piped_loses_nothing(capsys: Captured) -> None:
 
 def test_a_status_counts_what_is_ok_and_names_what_is_not(capsys: Captured) -> None:
     live = Change("stages.demo.deployment", "a", "b")
-    Output().status(
-        WHERE, Plan((step(Action.KEEP), step(Action.UPDATE, live))), {"websocket_url": None}, Roster(), watched=False
-    )
+    plan = Plan((step(Action.KEEP), step(Action.UPDATE, live)))
+    status.show(Output(), WHERE, Reading(plan, {"websocket_url": None}, Roster()))
     out, err = capsys.readouterr()
     assert "1 of 2 resources ok" in out
     assert "not live" in out

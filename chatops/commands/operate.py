@@ -19,26 +19,22 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh until Ctrl-C; mark who came and went.")] = False,
     probe: Annotated[bool, typer.Option("--probe/--no-probe", help="Ask API Gateway about each connection.")] = True,
     limit: Annotated[int | None, typer.Option(min=0, help="List at most this many connections.")] = None,
-) -> None:
+) -> int:
     """Show the stack's health and its live connections.
 
     Example: [bold]chatops status --watch[/bold]
     """
-    from ..ops import roster
-    from ..stack import outputs
+    from ..ops.watch import Watch
+    from ..render import status as shown
 
     session.prepare()
     session.head()
-    plan = session.stack.plan_up()
-    urls, url = outputs(session.stack, plan.live), session.stack.connections_url(plan.live)
-
-    def read() -> roster.Roster:
-        return roster.read(session.aws, session.config.table, url, probe=probe, limit=limit)
-
-    now = read()
-    session.output.status(session.where, plan, urls, now, watched=watch)
+    stack = Watch(session.stack, probe=probe, limit=limit)
+    now = stack.look()
     if watch:
-        session.output.watch(now, read, session.aws.pause, lambda seen: (session.where, plan, urls, seen))
+        shown.watch(session.output, session.where, now, stack.looks())
+    shown.show(session.output, session.where, now)
+    return FAILED if now.trouble else 0
 
 
 @command(app)
@@ -84,14 +80,17 @@ def kick(
     if idle is not None:
         chosen = connections.idle_for(chosen, seconds(idle))
     chosen = [one for one in chosen if one.is_live is not False]
-    if chosen and not ids and not session.may(f"Close {len(chosen)} connections?", yes=yes, unattended=False):
+    if ids:
+        session.output.say(f"Closing {len(chosen)} connection{'s' if len(chosen) > 1 else ''} …", "dim")
+    elif chosen and not session.may(f"Close {len(chosen)} connections?", yes=yes, unattended=False):
         session.output.say("Nothing was changed.")
         return FAILED
     tally = connections.kick(management, chosen)
-    connections.drain(session.aws, management, chosen)
     text = f"Closed {tally.done} connections; {tally.gone} were gone already."
     session.output.result({"kicked": tally.done, "gone": tally.gone, "failed": tally.failed}, text)
-    return session.output.failures(tally)
+    code = session.output.failures(tally)
+    connections.drain(session.aws, management, tally.reached)
+    return code
 
 
 @command(app)
@@ -109,10 +108,10 @@ def send(
     session.head()
     management, table = session.stack.management(), session.config.table
     found = list(connections.rows(session.aws, table.name, table.key))
-    tally = connections.send(management, connections.named(found, [to]) if to else found, message)
+    tally = connections.send(management, connections.named(found, [to]) if to is not None else found, message)
     text = f"Sent to {tally.done} connections." + (f" {tally.gone} were gone: `chatops prune`." if tally.gone else "")
     session.output.result({"sent": tally.done, "gone": tally.gone, "failed": tally.failed}, text)
-    return session.output.failures(tally) or (FAILED if to and not tally.done else 0)
+    return session.output.failures(tally) or (FAILED if to is not None and not tally.done else 0)
 
 
 @command(app)

@@ -45,14 +45,21 @@ class Connection:
         """Seconds since it connected."""
         return _since(self.connected_at, now)
 
+    def idle_seconds_left(self, now: datetime) -> int | None:
+        """Seconds until API Gateway closes it for being idle, if it stays so."""
+        return self._left(self.last_active_at, IDLE_LIMIT, now)
+
+    def life_seconds_left(self, now: datetime) -> int | None:
+        """Seconds until API Gateway closes it however busy it is."""
+        return self._left(self.connected_at, LIFE_LIMIT, now)
+
     def seconds_left(self, now: datetime) -> int | None:
         """Seconds until API Gateway closes it, if it stays idle."""
-        ends = [
-            then + limit
-            for then, limit in ((self.last_active_at, IDLE_LIMIT), (self.connected_at, LIFE_LIMIT))
-            if then and self.is_live
-        ]
-        return max(0, int((min(ends) - now).total_seconds())) if ends else None
+        left = [one for one in (self.idle_seconds_left(now), self.life_seconds_left(now)) if one is not None]
+        return min(left, default=None)
+
+    def _left(self, since: datetime | None, limit: timedelta, now: datetime) -> int | None:
+        return max(0, int((since + limit - now).total_seconds())) if since and self.is_live else None
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,7 @@ class Tally:
     gone: int
     failed: int
     error: Exception | None = None
+    reached: tuple[Connection, ...] = ()
 
 
 def rows(aws: Aws, table: str, key: str) -> Iterator[Connection]:
@@ -116,6 +124,10 @@ def named(connections: Sequence[Connection], names: Iterable[str]) -> list[Conne
     """The connections with these ids, each of which may be a unique prefix. Raises UsageError for any other."""
     found: dict[str, Connection] = {}
     for name in names:
+        if not name:
+            raise UsageError(
+                "An empty id names no connection", "every id begins like that", "`chatops status` lists them."
+            )
         matches = [one for one in connections if one.connection_id == name]
         matches = matches or [one for one in connections if one.connection_id.startswith(name)]
         if len(matches) != 1:
@@ -172,9 +184,11 @@ def _tally(management: Management, call: Any, connections: Iterable[Connection])
         except Exception as error:
             return error
 
-    outcomes = management.each(outcome, connections)
+    asked = list(connections)
+    outcomes = management.each(outcome, asked)
     errors = [one for one in outcomes if isinstance(one, Exception)]
-    return Tally(outcomes.count(True), outcomes.count(False), len(errors), errors[0] if errors else None)
+    reached = tuple(one for one, how in zip(asked, outcomes, strict=True) if how is True)
+    return Tally(len(reached), outcomes.count(False), len(errors), errors[0] if errors else None, reached)
 
 
 def _since(then: datetime | None, now: datetime) -> int | None:

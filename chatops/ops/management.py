@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -15,21 +16,21 @@ from urllib.parse import quote
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError
 
 from ..aws import Aws
 from ..rate import RateLimit
 
 IN_FLIGHT = 32
 """Requests at a time."""
-RATE, BURST = 5000.0, 2500.0
-"""Half of what API Gateway takes from an account, so that the chat goes on meanwhile.
+RATE, BURST = 1250.0, 625.0
+"""Half of what API Gateway takes from an account in its newer regions, so that the chat goes on meanwhile.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 """
 TRIES = 5
-GONE = (400, 404, 410)
-"""What is said of a connection that has ended; 400 of an id that API Gateway never gave."""
+NEVER_GIVEN = re.compile(rb"connection ?id", re.IGNORECASE)
+"""What a 400 names that is about an id that API Gateway never gave, and not about the request."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -69,6 +70,10 @@ class Management:
             SigV4Auth(self._aws.credentials, "execute-api", self._aws.region).add_auth(request)
             try:
                 answer = self._http.send(request.prepare())
+            except (EndpointConnectionError, ConnectTimeoutError):
+                # Nothing was sent.
+                if attempt == TRIES:
+                    raise
             except HTTPClientError:
                 # A post whose answer is lost may have arrived; asking and closing twice does no harm.
                 if attempt == TRIES or method == "POST":
@@ -76,12 +81,22 @@ class Management:
             else:
                 if answer.status_code < 300:
                     return bytes(answer.content)
-                if answer.status_code in GONE:
+                if _is_gone(answer):
                     return None
                 if answer.status_code not in (429, 500, 502, 503, 504) or attempt == TRIES:
                     raise _error(answer, operation)
             self._aws.pause(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311
         raise AssertionError("the last attempt returns or raises")
+
+
+def _is_gone(answer: Any) -> bool:
+    """Whether API Gateway says that a connection has ended, or never was.
+
+    A 404 is not its word: it comes of a wrong address, or of something else that answers there.
+    """
+    if answer.status_code == 400:
+        return NEVER_GIVEN.search(answer.content) is not None
+    return bool(answer.status_code == 410)
 
 
 def _error(answer: Any, operation: str) -> ClientError:

@@ -1,9 +1,13 @@
-"""Who is connected, as `status` shows it: read once, or again and again."""
+"""Who is connected, as `status` shows it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ..aws import Aws, Interrupted
 from ..config import Table
@@ -18,31 +22,62 @@ ASKED = 1000
 
 @dataclass(frozen=True)
 class Roster:
-    """The rows that were read; `total` counts those beyond the limit too."""
+    """The rows that were read, of which `limit` are listed; `total` counts those too that were only counted.
 
-    listed: tuple[Connection, ...] = ()
+    `refusal` is why they could not be read or asked about.
+    """
+
+    rows: tuple[Connection, ...] = ()
     total: int = 0
+    limit: int | None = None
+    refusal: Exception | None = None
+
+    @property
+    def listed(self) -> tuple[Connection, ...]:
+        return self.rows[: self.limit]
 
     @property
     def live(self) -> int:
-        return sum(one.is_live is True for one in self.listed)
+        return self._states[True]
 
     @property
     def stale(self) -> int:
-        return sum(one.is_live is False for one in self.listed)
+        return self._states[False]
+
+    @property
+    def unknown(self) -> int:
+        """How many were not asked about."""
+        return self.total - self.live - self.stale
+
+    @cached_property
+    def _states(self) -> Counter[bool | None]:
+        return Counter(one.is_live for one in self.rows)
 
 
 def read(
-    aws: Aws, table: Table, connections_url: str | None, *, probe: bool = True, limit: int | None = None
+    aws: Aws,
+    table: Table,
+    management: Management | None,
+    *,
+    probe: bool = True,
+    limit: int | None = None,
+    ask: int | None = None,
 ) -> Roster:
-    """Reads the table, and asks about each connection unless told not to, or while there is no API to ask."""
-    if not probe and limit == 0:
-        return Roster((), connections.count(aws, table.name))
-    found = connections.in_order(connections.rows(aws, table.name, table.key))
-    listed = found[:limit]
-    if probe and connections_url:
-        listed = connections.in_order(connections.probe(Management(aws, connections_url), listed))
-    return Roster(tuple(listed), len(found))
+    """Reads the table, and asks about each connection, or about `ask` of them; not while there is no API to ask.
+
+    What AWS refuses does not hide the rest: it stands in the roster.
+    """
+    found: list[Connection] = []
+    try:
+        if not probe and limit == 0:
+            return Roster((), connections.count(aws, table.name), limit)
+        found = connections.in_order(connections.rows(aws, table.name, table.key))
+        if probe and management:
+            asked = connections.probe(management, found[:ask])
+            found = connections.in_order([*asked, *found[len(asked) :]])
+    except (BotoCoreError, ClientError) as error:
+        return Roster(tuple(found), len(found), limit, error)
+    return Roster(tuple(found), len(found), limit)
 
 
 def audience(aws: Aws, tables: Iterable[Table], connections_url: str | None) -> str:
@@ -51,20 +86,28 @@ def audience(aws: Aws, tables: Iterable[Table], connections_url: str | None) -> 
     Of a large chat the first thousand are asked. Where they cannot be told, the words say so: nothing waits for that.
     """
     try:
-        found = [read(aws, table, connections_url, limit=ASKED) for table in tables]
+        management = Management(aws, connections_url) if connections_url else None
+        found = [read(aws, table, management, ask=ASKED) for table in tables]
     except Interrupted:
         raise
     except Exception as error:
-        return f"how many are connected could not be told ({explain(error).what})"
+        return _untold(error)
+    for one in found:
+        if one.refusal:
+            return _untold(one.refusal)
     live, total = sum(one.live for one in found), sum(one.total for one in found)
-    asked = sum(len(one.listed) for one in found)
+    asked = sum(one.live + one.stale for one in found)
     if total > asked and live:
         return f"{live} of the first {asked} of {total} connections are live"
     return {0: "", 1: "1 connection is live"}.get(live, f"{live} connections are live")
 
 
+def _untold(error: Exception) -> str:
+    return f"how many are connected could not be told ({explain(error).what})"
+
+
 def changes(before: Roster, now: Roster) -> tuple[list[str], list[str]]:
     """The ids that came and those that went between two readings; one that turned stale has gone."""
-    old = {one.connection_id for one in before.listed if one.is_live is not False}
-    new = {one.connection_id for one in now.listed if one.is_live is not False}
+    old = {one.connection_id for one in before.rows if one.is_live is not False}
+    new = {one.connection_id for one in now.rows if one.is_live is not False}
     return sorted(new - old), sorted(old - new)

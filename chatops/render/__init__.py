@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -23,13 +23,11 @@ from ..errors import FAILED, Explanation, explain
 from ..text import visible, visible_lines
 from .events import Board, plainly
 from .steps import CHANGING, LOOKS, explained, step_text
-from .tables import Marks, connections_table
 
 if TYPE_CHECKING:
     from ..local.process import Process
     from ..local.server import Local
     from ..ops.connections import Tally
-    from ..ops.roster import Roster
     from ..ops.smoke import Report
 
 
@@ -142,52 +140,19 @@ class Output:
         counts += [(len(outcome.failed), "failed"), (len(outcome.skipped), "skipped")]
         told = ", ".join(f"{count} {word}" for count, word in counts if count) or "nothing to do"
         self.say(f"{told} in {outcome.seconds:.1f} s", "bold red" if outcome.failed else "bold")
-        self._addresses(outputs)
+        self.addresses(outputs)
         if next_step:
             self.say(next_step)
 
-    def _addresses(self, outputs: Mapping[str, Any]) -> None:
+    def addresses(self, outputs: Mapping[str, Any]) -> None:
+        """The stack's addresses, a line each."""
+        for line in self.address_lines(outputs):
+            self.out.print(line)
+
+    def address_lines(self, outputs: Mapping[str, Any]) -> Iterator[Text]:
+        """The same lines, to be printed with others."""
         for label, url in _urls(outputs):
-            self.out.print(Text.assemble((f"{visible(label):<22}", "dim"), visible(url)))
-
-    def status(
-        self, where: Mapping[str, Any], plan: Plan, outputs: Mapping[str, Any], roster: Roster, *, watched: bool
-    ) -> None:
-        """The stack's health, its addresses, and who is connected, unless `watch` is about to show that."""
-        if self.as_json:
-            self.document(documents.status_document(where, plan, outputs, roster))
-            return
-        states = [(step, documents.resource_state(step)) for step in plan.steps]
-        healthy = sum(state == "ok" for _, state in states)
-        self.out.print(Text(f"{healthy} of {len(states)} resources ok", style="" if plan.in_sync else "bold yellow"))
-        for step, state in states:
-            if state != "ok":
-                self.out.print(Text.assemble((f"  {state:<10}", LOOKS[step.action][1]), visible(step.name)))
-        if not plan.in_sync:
-            self.say("`chatops plan` shows the differences, `chatops up` mends them.", "cyan")
-        self._addresses(outputs)
-        if not (watched and self.out.is_terminal):
-            self.out.print(connections_table(roster))
-
-    def watch(self, now: Roster, read: Callable[[], Roster], pause: Callable[[float], None], status: Any) -> None:
-        """Shows the connections again and again: in place in a terminal, else a line for each that came or went."""
-        from ..ops.roster import changes
-
-        table, marks = connections_table(now), Marks()
-        with Live(table, console=self.out, auto_refresh=False) if self.out.is_terminal else nullcontext() as live:
-            while True:
-                pause(1.0)
-                before, now = now, read()
-                came, went = changes(before, now)
-                if self.as_json:
-                    self.document(documents.status_document(*status(now)))
-                elif live:
-                    marks.add(came, went)
-                    live.update(connections_table(now, marks.came, marks.went), refresh=True)
-                else:
-                    for mark, ids in (("+", came), ("-", went)):
-                        for one in ids:
-                            self.line(f"{mark} {visible(one)}")
+            yield Text.assemble((f"{visible(label):<22}", "dim"), visible(url))
 
     def result(self, document: Mapping[str, Any], text: str) -> None:
         """What a command did: a document, or a sentence."""

@@ -33,8 +33,10 @@ def ours(url: str, expected: int) -> None:
     from chatops.aws import Aws
     from chatops.config import Table
     from chatops.ops import roster
+    from chatops.ops.management import Management
 
-    found = roster.read(Aws(REGION), Table("connections", "connectionId"), url)
+    aws = Aws(REGION)
+    found = roster.read(aws, Table("connections", "connectionId"), Management(aws, url))
     assert found.total == expected
     assert abs(found.stale - expected / 100) < expected / 100, found.stale
 
@@ -45,7 +47,7 @@ def listed(url: str, expected: int) -> None:
     from chatops.config import Table
     from chatops.ops import roster
 
-    assert len(roster.read(Aws(REGION), Table("connections", "connectionId"), url, probe=False).listed) == expected
+    assert len(roster.read(Aws(REGION), Table("connections", "connectionId"), None, probe=False).listed) == expected
 
 
 def counted(url: str, expected: int) -> None:
@@ -54,7 +56,7 @@ def counted(url: str, expected: int) -> None:
     from chatops.config import Table
     from chatops.ops import roster
 
-    found = roster.read(Aws(REGION), Table("connections", "connectionId"), url, probe=False, limit=0)
+    found = roster.read(Aws(REGION), Table("connections", "connectionId"), None, probe=False, limit=0)
     assert found.total == expected
 
 
@@ -152,7 +154,7 @@ def main() -> int:
     )
     goals = {
         f"10,000 connections within {SECONDS_ALLOWED} seconds": probed * 10_000 <= SECONDS_ALLOWED,
-        "no more than 5,000 questions a second, half of the account's quota": 1 / probed <= 5_000,
+        "no more than 1,400 questions a second, about half of the smallest quota of a region": 1 / probed <= 1_400,
         "faster than the threads": probed < pooled,
         f"100,000 counted within {SECONDS_ALLOWED} seconds": count * 100_000 <= SECONDS_ALLOWED,
     }

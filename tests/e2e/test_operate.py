@@ -66,6 +66,54 @@ def test_an_ambiguous_or_unknown_prefix_is_refused_with_exit_2(deployed: Chatops
     assert deployed.run("kick", "--idle", "soon", "--local").code == 2
 
 
+def test_an_empty_id_kicks_nobody_and_sends_nothing(deployed: Chatops, connect: Callable[[], Any]) -> None:
+    client = connect()
+    for command in (("kick", ""), ("send", "for one alone", "--to", "")):
+        refused = deployed.run(*command, "--local", "--json")
+        assert refused.code == 2
+        assert "empty id" in refused.last["what"]
+    client.send("ping")
+    assert client.recv(timeout=20) == "pong", "and not the message"
+
+
+def test_kick_tells_how_many_it_is_about_to_close(deployed: Chatops, connect: Callable[[], Any]) -> None:
+    connect()
+    (one,) = ids(deployed)
+    finished = deployed.must("kick", one, "--local")
+    assert "Closing 1 connection …" in finished.err
+    assert finished.out == "Closed 1 connections; 0 were gone already.\n"
+
+
+def test_a_limit_lists_some_and_counts_all_and_without_probing_nobody_is_asked(
+    deployed: Chatops, boto: Boto, connect: Callable[[], Any]
+) -> None:
+    connect()
+    for name in ("gone1=", "gone2="):
+        put(boto, name)
+    some = deployed.local("status", "--limit", "1").last
+    assert (some["live"], some["stale"], some["rows"]) == (1, 2, 3)
+    assert [one["state"] for one in some["connections"]] == ["live"]
+    unasked = deployed.local("status", "--no-probe").last
+    assert (unasked["live"], unasked["stale"], unasked["unknown"], unasked["rows"]) == (0, 0, 3, 3)
+    assert {one["state"] for one in unasked["connections"]} == {"unknown"}
+    counted = deployed.must("status", "--no-probe", "--limit", "0", "--local").out
+    assert "3 rows, not asked; 0 of 3 shown" in counted
+
+
+def test_a_stage_that_was_deleted_by_hand_hides_no_health(
+    deployed: Chatops, boto: Boto, connect: Callable[[], Any]
+) -> None:
+    connect()
+    gateway = boto.client("apigatewayv2")
+    (api,) = (one for one in gateway.get_apis()["Items"] if one["ProtocolType"] == "WEBSOCKET")
+    gateway.delete_stage(ApiId=api["ApiId"], StageName="demo")
+    finished = deployed.run("status", "--local")
+    assert finished.code == 1
+    assert "not live" in finished.out and "21 of 22 resources ok" in finished.out
+    assert "1 row, not asked" in finished.out and "unknown" in finished.out
+    assert "AWS refused GetConnection" in finished.err
+
+
 def test_kick_all_and_idle_choose_whom_they_say(deployed: Chatops, connect: Callable[[], Any]) -> None:
     clients = [connect() for _ in range(3)]
     assert deployed.local("kick", "--idle", "1h").last["kicked"] == 0

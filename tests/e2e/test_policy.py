@@ -22,6 +22,7 @@ from chatops.deploy.apply import apply
 from chatops.deploy.plan import Action
 from chatops.ops import access, connections, doctor, find, metrics, roster
 from chatops.ops.logs import Logs
+from chatops.ops.management import Management
 from chatops.ops.policy import GROUPS, policy
 from chatops.resources.api import Api
 from chatops.stack import Stack
@@ -173,7 +174,7 @@ def observe(bench: Bench, mine: Stack) -> None:
         plan = mine.plan_up()
         assert plan.in_sync
         table, url = mine.config.table, mine.connections_url(plan.live)
-        assert roster.read(mine.aws, table, url).live
+        assert url and roster.read(mine.aws, table, Management(mine.aws, url)).live
     # The listing of what carries a tag lags: a new table may not be in it yet, and is asked itself whose it is.
     with mock.patch("chatops.resources.tagged.tagged", return_value=[]):
         assert mine.plan_up().in_sync

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from botocore.stub import Stubber
 
 from chatops.aws import Aws
@@ -196,15 +196,74 @@ def test_a_live_connection_is_told_with_what_api_gateway_knows(gateway: Gateway,
     assert (one.state, one.age_seconds(NOON), one.idle_seconds(NOON)) == ("live", 3599, 30)
 
 
-@pytest.mark.parametrize("status", [410, 404, 400])
 @pytest.mark.parametrize("body", [None, {"message": None}, {"Message": "Gone", "code": "GoneException"}, b"<html>"])
 def test_a_gone_connection_is_told_by_the_status_whatever_the_body(
-    gateway: Gateway, management: Management, status: int, body: Any
+    gateway: Gateway, management: Management, body: Any
 ) -> None:
-    gateway.answers["a="] = [(status, body)]
+    gateway.answers["a="] = [(410, body)]
     (one,) = connections.probe(management, [Connection("a=", connected_at=NOON)])
     assert one == Connection("a=", False, NOON)
     assert one.state == "stale"
+
+
+@pytest.mark.parametrize("message", ["Invalid connectionId: a=", "Invalid Connection Id"])
+def test_an_id_that_api_gateway_never_gave_is_stale(gateway: Gateway, management: Management, message: str) -> None:
+    gateway.answers["a="] = [(400, {"message": message})]
+    (one,) = connections.probe(management, [Connection("a=")])
+    assert one.state == "stale"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, None), (404, {"message": "Not Found"}), (404, b"<html>"), (400, None), (400, b"<html>Bad Request</html>")],
+)
+def test_what_a_stranger_answers_makes_no_row_stale(
+    gateway: Gateway, management: Management, status: int, body: Any
+) -> None:
+    gateway.answers["a="] = [(status, body)]
+    with pytest.raises(ClientError):
+        connections.probe(management, [Connection("a=")])
+
+
+class Broken:
+    """An HTTP pool whose first requests fail, each with one of these errors."""
+
+    def __init__(self, management: Management, *errors: Exception) -> None:
+        self.errors, self.send_whole = list(errors), management._http.send
+        management._http.send = self.send
+
+    def send(self, request: Any) -> Any:
+        if self.errors:
+            raise self.errors.pop(0)
+        return self.send_whole(request)
+
+
+REFUSED = EndpointConnectionError(endpoint_url="https://x", error="refused")
+SLOW = ConnectTimeoutError(endpoint_url="https://x")
+LOST = ReadTimeoutError(endpoint_url="https://x")
+
+
+@pytest.mark.parametrize("error", [REFUSED, SLOW, LOST])
+def test_one_failed_connect_among_many_ends_nothing(gateway: Gateway, management: Management, error: Exception) -> None:
+    rows = [Connection(f"c{number}=") for number in range(50)]
+    gateway.answers = {one.connection_id: [(200, LIVE)] for one in rows}
+    Broken(management, error, error)
+    assert [one.is_live for one in connections.probe(management, rows)] == [True] * 50
+
+
+@pytest.mark.parametrize(("error", "sent"), [(REFUSED, 1), (SLOW, 1), (LOST, 0)])
+def test_a_post_is_made_again_only_when_nothing_of_it_was_sent(
+    gateway: Gateway, management: Management, error: Exception, sent: int
+) -> None:
+    gateway.answers["a="] = [(200, None)]
+    Broken(management, error)
+    assert connections.send(management, [Connection("a=")], "hi").done == sent
+
+
+def test_a_network_that_stays_away_is_told(management: Management) -> None:
+    Broken(management, *[REFUSED] * 100)
+    with pytest.raises(EndpointConnectionError):
+        connections.probe(management, [Connection("a=")])
 
 
 def test_each_is_asked_about_once_and_told_in_its_place(gateway: Gateway, management: Management) -> None:
@@ -279,6 +338,15 @@ def test_kicked_connections_are_closed_and_those_that_had_ended_are_told(
     assert {method for method, _ in gateway.asked} == {"DELETE"}
 
 
+def test_only_those_that_were_closed_are_waited_for(aws: Aws, gateway: Gateway, management: Management) -> None:
+    refused = (403, {"message": "not authorized to perform: execute-api:ManageConnections"})
+    gateway.answers |= {"closed=": [(204, None), (410, None)], "kept=": [refused]}
+    tally = connections.kick(management, [Connection("closed="), Connection("kept=")])
+    assert (tally.done, tally.failed, [one.connection_id for one in tally.reached]) == (1, 1, ["closed="])
+    connections.drain(aws, management, tally.reached)
+    assert [one for one in gateway.asked if one[0] == "GET"] == [("GET", "closed=")]
+
+
 def test_an_id_may_be_a_unique_prefix() -> None:
     found = [Connection("abc="), Connection("abd="), Connection("x="), Connection("x=y")]
     assert ids(connections.named(found, ["abc", "x="])) == ["abc=", "x="]
@@ -286,6 +354,22 @@ def test_an_id_may_be_a_unique_prefix() -> None:
     for name in ("ab", "", "nobody"):
         with pytest.raises(UsageError):
             connections.named(found, [name])
+
+
+def test_an_empty_id_names_nobody_though_there_is_only_one() -> None:
+    with pytest.raises(UsageError, match="empty"):
+        connections.named([Connection("abc=")], [""])
+
+
+@pytest.mark.parametrize(
+    ("connected", "active", "idle_left", "life_left"),
+    [(60, 30, 570, 7140), (7100, 5, 595, 100), (7300, 700, 0, 0)],
+)
+def test_the_time_left_is_told_for_either_limit(connected: int, active: int, idle_left: int, life_left: int) -> None:
+    one = Connection("a=", True, NOON - timedelta(seconds=connected), NOON - timedelta(seconds=active))
+    assert (one.idle_seconds_left(NOON), one.life_seconds_left(NOON)) == (idle_left, life_left)
+    assert one.seconds_left(NOON) == min(idle_left, life_left)
+    assert Connection("a=", False, NOON, NOON).seconds_left(NOON) is None
 
 
 def test_the_live_come_first_and_the_longest_connected_before_the_others() -> None:
