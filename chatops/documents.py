@@ -14,6 +14,7 @@ from .errors import explain
 
 if TYPE_CHECKING:
     from .ops.connections import Connection
+    from .ops.doctor.finding import Finding
     from .ops.smoke import Report
     from .ops.watch import Reading
 
@@ -145,7 +146,24 @@ def smoke_document(report: Report) -> Document:
         {"name": one.name, "ok": one.ok, "milliseconds": one.milliseconds, "detail": one.detail}
         for one in report.checks
     ]
-    return {"ok": report.ok, "checks": checks, "p50_ms": report.percentile(50), "p95_ms": report.percentile(95)}
+    return {
+        "event": "smoke",
+        "ok": report.ok,
+        "checks": checks,
+        "p50_ms": report.percentile(50),
+        "p95_ms": report.percentile(95),
+        "cause": finding_document(report.cause) if report.cause else None,
+    }
+
+
+def finding_document(finding: Finding) -> Document:
+    """One thing that the doctor found."""
+    return {
+        "severity": finding.severity.value,
+        "what": finding.what,
+        "why": finding.why,
+        "hint": finding.hint,
+    }
 
 
 def _iso(then: datetime | None) -> str | None:

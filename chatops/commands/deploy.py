@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,18 +10,24 @@ import typer
 
 from ..command import Yes, command
 from ..errors import FAILED, INTERRUPTED, NOT_IN_SYNC, ChatopsError, UsageError
-from ..session import Session
-from .operate import smoke_test
+from ..session import Session, require
+from .operate import NEEDED_TO_CONNECT, smoke_test
 
 app = typer.Typer()
 Watch = Annotated[bool, typer.Option("--watch", help="With --local: deploy again whenever a handler is saved.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that differ.")]
 OPEN = "It is open to everyone who has its URL. To close it: `auth: iam` under websocket: in the config, and `up`."
+DOES_NOT_WORK = "Everything is there, and the chat does not work: see above."
 DEPLOY_EXPORT = """\
 To deploy it, where no chatops stack of these names exists (`chatops down`, or another prefix):
   aws s3 cp --recursive {directory}/code s3://BUCKET/
   aws cloudformation deploy --template-file {directory}/template.yaml --stack-name NAME \\
     --capabilities CAPABILITY_NAMED_IAM --parameter-overrides CodeBucket=BUCKET"""
+SETTLES = 60.0
+"""Seconds that a new or changed policy may take to be true everywhere.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+"""
 ADOPT = "Take over what exists under our names and was not created by chatops."
 
 
@@ -56,6 +63,8 @@ def up(
     """
     from ..deploy.plan import Action
 
+    if smoke:
+        require(*NEEDED_TO_CONNECT)
     session.prepare()
     session.head()
     plan = session.stack.plan_up(adopt=adopt)
@@ -71,9 +80,8 @@ def up(
         return FAILED
     if watch and not session.options.local:
         raise UsageError("--watch is for the local AWS", "on AWS every save would be a deployment", "Add --local.")
-    code = _apply(session, plan, "up")
-    if smoke and not code:
-        code = smoke_test(session)
+    settles = 0.0 if plan.in_sync or session.options.local else SETTLES
+    code = _apply(session, plan, "up", (lambda: smoke_test(session, settles=settles)) if smoke else None)
     return follow(session) if watch and not code else code
 
 
@@ -175,7 +183,8 @@ def follow(session: Session) -> int:
             return INTERRUPTED
 
 
-def _apply(session: Session, plan: Any, verb: str) -> int:
+def _apply(session: Session, plan: Any, verb: str, prove: Callable[[], int] | None = None) -> int:
+    """Carries the plan out, proves what came of it, and tells the summary, which stands last."""
     from ..deploy.apply import apply
     from ..ops.access import is_closed
     from ..ops.cost import sentence
@@ -195,12 +204,20 @@ def _apply(session: Session, plan: Any, verb: str) -> int:
     closed = is_closed(session.stack)
     address = '"$(chatops invite)"' if closed else urls["websocket_url"]
     hint = f'Try it: wscat -c {address}   then  {{"action":"sendMessage", "message":"Hello! bs~"}}'
-    session.output.summary(session.where, outcome, urls, hint)
+    code = _proved(session, prove) if prove else 0
+    session.output.summary(session.where, outcome, urls, DOES_NOT_WORK if code else hint)
     if not session.options.as_json:
         if not closed:
             session.note(OPEN)
         session.output.say(sentence(session.config))
-    return 0
+    return code
+
+
+def _proved(session: Session, prove: Callable[[], int]) -> int:
+    try:
+        return prove()
+    except Exception as error:
+        return session.output.error(error).exit_code
 
 
 def _prove_gone(session: Session, outcome: Any, urls: dict[str, Any]) -> int:

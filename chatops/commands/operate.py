@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
@@ -11,6 +12,8 @@ from ..errors import FAILED, UsageError
 from ..session import Session, require
 
 app = typer.Typer()
+NEEDED_TO_CONNECT = ("chat", "websockets")
+"""The extra, and the package of it, that a smoke test needs."""
 
 
 @command(app)
@@ -163,17 +166,26 @@ def open_page(
     return FAILED
 
 
-def smoke_test(session: Session, clients: int = 2) -> int:
-    """Runs the smoke test against the session's stack and tells its report; gives the exit code."""
-    require("chat", "websockets")
-    from ..ops import access, connections, smoke
+def smoke_test(session: Session, clients: int = 2, *, settles: float = 0.0) -> int:
+    """Runs the smoke test against the session's stack and tells its report; gives the exit code.
 
-    table = session.config.table
-    address = session.stack.url(None)
+    A run that fails is made again for `settles` seconds: so long a change may take to be true everywhere.
+    """
+    require(*NEEDED_TO_CONNECT)
+    from ..ops import access, smoke
+    from ..ops.doctor import WHAT_RUNS, examine
+    from ..ops.doctor.finding import Severity
+    from ..ops.own_rows import OwnRows
 
-    def rows() -> set[str]:
-        return {one.connection_id for one in connections.rows(session.aws, table.name, table.key)}
-
-    report = smoke.run(lambda: access.signed_websocket_url(session.stack, address), rows, clients)
+    address, management, ends = session.stack.url(None), session.stack.management(), time.monotonic() + settles
+    while True:
+        own = OwnRows(session.aws, session.config.table, management)
+        report = smoke.run(lambda: access.signed_websocket_url(session.stack, address), own, clients)
+        if report.ok or time.monotonic() >= ends:
+            break
+        session.note(f"Not yet ({report.checks[-1].name}): what was changed may take a minute to be so everywhere.")
+        session.aws.pause(2.0)
+    if not report.ok:
+        report.cause = next(iter(examine(lambda: session.stack, checks=WHAT_RUNS).of(Severity.ERROR)), None)
     session.output.smoke(report)
     return 0 if report.ok else FAILED

@@ -10,7 +10,15 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ..errors import explain
+from .own_rows import OwnRows
+
+if TYPE_CHECKING:
+    from .doctor.finding import Finding
 
 ROUNDS = 10
 """Broadcasts that are timed."""
@@ -39,10 +47,11 @@ class Check:
 
 @dataclass
 class Report:
-    """All steps, and the times of single deliveries, in milliseconds."""
+    """All steps, and the times of single deliveries, in milliseconds; `cause` is what the doctor finds broken."""
 
     checks: list[Check] = field(default_factory=list)
     deliveries: list[float] = field(default_factory=list)
+    cause: Finding | None = None
 
     @property
     def ok(self) -> bool:
@@ -55,15 +64,15 @@ class Report:
         return round(statistics.quantiles(self.deliveries, n=100, method="inclusive")[share - 1], 1)
 
 
-def run(address: Callable[[], str], rows: Callable[[], set[str]], clients: int) -> Report:
-    """Makes every check with this many clients. `rows` reads the table's connection ids.
+def run(address: Callable[[], str], own: OwnRows, clients: int) -> Report:
+    """Makes every check with this many clients.
 
-    A step that fails ends the run; the clients are closed whatever happens. What is broadcast is seen by
-    everybody in the chat.
+    A step that fails ends the run; the clients are closed and their rows deleted whatever happens. What is broadcast
+    is seen by everybody in the chat.
     """
     report = Report()
     with suppress(_Failed):
-        asyncio.run(_run(address, rows, clients, report))
+        asyncio.run(_run(address, own, clients, report))
     return report
 
 
@@ -71,32 +80,46 @@ class _Failed(Exception):
     """A check failed and stands in the report."""
 
 
-async def _run(address: Callable[[], str], rows: Callable[[], set[str]], clients: int, report: Report) -> None:
+async def _run(address: Callable[[], str], own: OwnRows, clients: int, report: Report) -> None:
+    opened: list[Any] = []
+    try:
+        async with AsyncExitStack() as stack:
+            try:
+                await _talk(address, own, clients, report, opened, stack)
+            except BaseException:
+                # Once the clients have left, nobody can tell any more which rows were theirs.
+                with suppress(BotoCoreError, ClientError):
+                    await asyncio.to_thread(own.found)
+                raise
+        async with _check(report, "disconnect"):
+            await _until(own.found, 0, "rows of clients that left are still in the table")
+    finally:
+        await asyncio.to_thread(own.forget)
+
+
+async def _talk(
+    address: Callable[[], str], own: OwnRows, clients: int, report: Report, opened: list[Any], stack: AsyncExitStack
+) -> None:
     from websockets.asyncio.client import connect
 
-    before = await asyncio.to_thread(rows)
-    opened: list[Any] = []
-    async with AsyncExitStack() as stack:
-        async with _check(report, "connect"):
-            for _ in range(clients):
-                url = address()
-                # A local address is never behind a proxy, whatever the environment says.
-                proxy: Literal[True] | None = True if url.startswith("wss:") else None
-                opened.append(await stack.enter_async_context(connect(url, proxy=proxy, open_timeout=PATIENCE)))
-        async with _check(report, "rows"):
-            await _until(rows, lambda now: len(now - before) >= clients, f"fewer than {clients} new rows")
-        joined = await asyncio.to_thread(rows) - before
-        async with _check(report, "broadcast"):
-            for _ in range(ROUNDS):
-                await _broadcast(opened, report)
-        async with _check(report, "pong"):
-            await opened[0].send("ping")
-            await _receive(opened[0], lambda frame: frame == "pong")
-        async with _check(report, "error frame"):
-            await opened[0].send('{"action": "no such action"}')
-            await _receive(opened[0], _is_error)
-    async with _check(report, "disconnect"):
-        await _until(rows, lambda now: not now & joined, "rows of clients that left are still in the table")
+    async with _check(report, "connect"):
+        for _ in range(clients):
+            url = address()
+            # A local address is never behind a proxy, whatever the environment says.
+            proxy: Literal[True] | None = True if url.startswith("wss:") else None
+            client = connect(url, proxy=proxy, open_timeout=PATIENCE, user_agent_header=own.agent)
+            opened.append(await stack.enter_async_context(client))
+    async with _check(report, "rows"):
+        await _until(own.found, clients, "not every client has its row")
+    async with _check(report, "broadcast"):
+        for _ in range(ROUNDS):
+            await _broadcast(opened, report)
+    async with _check(report, "pong"):
+        await opened[0].send("ping")
+        await _receive(opened[0], lambda frame: frame == "pong")
+    async with _check(report, "error frame"):
+        await opened[0].send('{"action": "no such action"}')
+        await _receive(opened[0], _is_error)
 
 
 async def _broadcast(opened: list[Any], report: Report) -> None:
@@ -126,11 +149,12 @@ async def _receive(client: Any, wanted: Callable[[Any], bool]) -> None:
         raise TimeoutError(f"it did not arrive within {PATIENCE:.0f} s; the last frame was {last}") from None
 
 
-async def _until(read: Callable[[], set[str]], true: Callable[[set[str]], bool], otherwise: str) -> None:
+async def _until(found: Callable[[], set[str]], expected: int, otherwise: str) -> None:
+    """Waits until so many rows are there."""
     deadline = time.monotonic() + PATIENCE
-    while not true(await asyncio.to_thread(read)):
+    while (now := len(await asyncio.to_thread(found))) != expected:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{otherwise} after {PATIENCE:.0f} s")
+            raise TimeoutError(f"{otherwise}: {now} in the table after {PATIENCE:.0f} s, and not {expected}")
         await asyncio.sleep(0.1)
 
 
@@ -143,6 +167,11 @@ async def _check(report: Report, name: str) -> AsyncIterator[None]:
 
     try:
         yield
+    except (BotoCoreError, ClientError) as error:
+        # What this machine may not ask says nothing of the chat.
+        told = explain(error)
+        report.checks.append(Check(name, False, took(), f"it could not be looked at: {told.what}: {told.why}"))
+        raise _Failed from error
     except Exception as error:
         why = str(error) or type(error).__name__
         report.checks.append(Check(name, False, took(), f"{why}; likely cause: {CAUSES[name]}"))

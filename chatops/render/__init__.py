@@ -177,7 +177,9 @@ class Output:
         if report.deliveries:
             p50, p95 = report.percentile(50), report.percentile(95)
             self.out.print(Text(f"a message arrives within p50 {p50} ms, p95 {p95} ms", style="bold"))
-        if not report.ok:
+        if report.cause:
+            self.out.print(explained(Explanation(report.cause.what, report.cause.why, report.cause.hint)))
+        elif not report.ok:
             self.say("`chatops doctor` looks for the cause, `chatops logs` shows what the functions said.", "cyan")
 
     def local(self, local: Local) -> None:

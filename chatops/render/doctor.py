@@ -7,6 +7,7 @@ from typing import Any
 from rich.padding import Padding
 from rich.text import Text
 
+from ..documents import finding_document
 from ..ops.doctor.finding import Diagnosis, Finding, Severity
 from ..text import visible
 from . import Output
@@ -21,10 +22,7 @@ LOOKS = {
 
 def document(diagnosis: Diagnosis) -> dict[str, Any]:
     """What `--json` prints."""
-    findings = [
-        {"severity": one.severity.value, "what": one.what, "why": one.why, "hint": one.hint}
-        for one in diagnosis.findings
-    ]
+    findings = [finding_document(one) for one in diagnosis.findings]
     return {**diagnosis.where, "ok": diagnosis.is_ok, "findings": findings}
 
 

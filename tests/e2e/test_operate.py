@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
-from collections.abc import Callable
+import threading
+import zipfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pexpect
@@ -185,7 +190,76 @@ def test_smoke_is_green_and_red_with_the_cause_when_send_may_not_post(deployed: 
     failed = [one for one in red.last["checks"] if not one["ok"]]
     assert [one["name"] for one in failed] == ["broadcast"]
     assert "the send function may not read the table" in failed[0]["detail"]
+    assert red.last["cause"]["what"] == f"role.websocket-send-{REGION} lacks permissions"
+    assert "dynamodb:Scan" in red.last["cause"]["why"]
+    assert red.last["cause"]["hint"] == "chatops up"
     assert ids(deployed) == set(), "the clients are closed all the same"
+
+
+FORGETFUL = """
+import original
+
+def lambda_handler(event, context):
+    if "smoke" in event["requestContext"]["identity"]["userAgent"]:
+        return {"statusCode": 200}
+    return original.lambda_handler(event, context)
+"""
+"""A connect function that remembers everybody but the smoke test's clients."""
+
+
+@pytest.fixture
+def crowd(deployed: Chatops) -> Iterator[None]:
+    """Strangers who join the chat all the time, stay a while, and leave."""
+    over, url = threading.Event(), deployed.url()
+
+    def come_and_go() -> None:
+        there: deque[Any] = deque()
+        while not over.is_set():
+            there.append(websockets.connect(url, open_timeout=20, proxy=None))
+            if len(there) > 5:
+                there.popleft().close()
+        for one in there:
+            one.close()
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+
+
+def test_smoke_is_green_while_others_come_and_go(deployed: Chatops, crowd: None) -> None:
+    report = deployed.local("smoke").last
+    assert [one["name"] for one in report["checks"] if not one["ok"]] == []
+
+
+def test_smoke_is_red_without_rows_though_strangers_have_theirs(deployed: Chatops, boto: Boto, crowd: None) -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.write(Path(__file__).parents[2] / "handlers" / "connect.py", "original.py")
+        archive.writestr("connect.py", FORGETFUL)
+    boto.client("lambda").update_function_code(FunctionName="websocket-connect", ZipFile=data.getvalue())
+    red = deployed.run("smoke", "--local", "--json")
+    assert red.code == 1
+    assert [one["name"] for one in red.last["checks"] if not one["ok"]] == ["rows"]
+
+
+def test_smoke_leaves_no_row_where_disconnect_leaves_its_own(deployed: Chatops, boto: Boto) -> None:
+    nothing = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
+    boto.client("iam").put_role_policy(
+        RoleName=f"websocket-disconnect-{REGION}", PolicyName="chatops", PolicyDocument=json.dumps(nothing)
+    )
+    red = deployed.run("smoke", "--local", "--json")
+    assert red.code == 1
+    assert [one["name"] for one in red.last["checks"] if not one["ok"]] == ["disconnect"]
+    assert red.last["cause"]["what"] == f"role.websocket-disconnect-{REGION} lacks permissions"
+    assert ids(deployed) == set()
+
+
+def test_the_summary_of_an_up_with_smoke_stands_last(chatops: Chatops) -> None:
+    documents = chatops.local("up", "--smoke").documents
+    assert [one["event"] for one in documents][-2:] == ["smoke", "summary"]
+    assert documents[-2]["ok"] is True
 
 
 def test_smoke_without_a_stack_says_so(chatops: Chatops) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -35,17 +35,23 @@ CHECKS: dict[str, Check] = {
 """Every check, by what it looks at."""
 
 
-def examine(stack: Callable[[], Stack], *, region_from: str = "", since: int = 3600) -> Diagnosis:
-    """Makes every check that can be made. `since` is how many seconds of the logs are read.
+WHAT_RUNS = ("The resources", "The functions", "The stage")
+"""The checks of what a chat that does not work may lack."""
+
+
+def examine(
+    stack: Callable[[], Stack], *, region_from: str = "", since: int = 3600, checks: Collection[str] = tuple(CHECKS)
+) -> Diagnosis:
+    """Makes every check that can be made, or some. `since` is how many seconds of the logs are read.
 
     `stack` may raise: what keeps us from a stack, such as wrong credentials, is then all that is found.
     """
     patient = meet(stack, region_from, since)
     if not isinstance(patient, Patient):
         return Diagnosis(tuple(patient))
-    with ThreadPoolExecutor(len(CHECKS) + 1, thread_name_prefix="doctor") as pool:
+    with ThreadPoolExecutor(len(checks) + 1, thread_name_prefix="doctor") as pool:
         patient.observe_in(pool)
-        answers = pool.map(lambda name: _made(name, patient), CHECKS)
+        answers = pool.map(lambda name: _made(name, patient), checks)
         found = [one for answer in answers for one in answer]
     worst_first = list(Severity)
     return Diagnosis(tuple(sorted(found, key=lambda one: worst_first.index(one.severity))), patient.where)
