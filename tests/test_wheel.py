@@ -51,3 +51,19 @@ def test_a_wheel_that_is_built_twice_in_other_places_at_other_times_is_the_same(
         for name in names:
             text = archive.read(name).decode(errors="replace")
             assert str(tmp_path) not in text and "node_modules/" not in name
+
+
+def test_the_notices_of_the_packages_in_the_page_are_in_the_wheel_and_in_the_functions_zip(tmp_path: Path) -> None:
+    with zipfile.ZipFile(build(tmp_path, "1000000000")) as archive:
+        assert "chatops/handlers/page.LICENSES.txt" in archive.namelist()
+        archive.extractall(tmp_path / "installed")
+    script = """
+import io, sys, zipfile
+from chatops import config, package
+of_page = config.load(config.shipped("config.yaml")).functions["aws-gateway-lambda"]
+print(package.__file__, *zipfile.ZipFile(io.BytesIO(package.package(of_page.source, of_page.include).data)).namelist())
+"""
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
+    told = subprocess.check_output([sys.executable, "-c", script], cwd=tmp_path, env=environment, text=True)
+    where, *names = told.split()
+    assert str(tmp_path) in where and sorted(names) == ["page.LICENSES.txt", "page.html", "page.py"]
