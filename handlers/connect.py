@@ -26,8 +26,17 @@ dynamodb = boto3.client("dynamodb", config=Config(connect_timeout=1, read_timeou
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
     """Stores the connection, with the time it was made and the time after which its row is worthless."""
-    request = event["requestContext"]
-    connection_id = request["connectionId"]
+    try:
+        request = event["requestContext"]
+        connection_id = request["connectionId"]
+        connected = request.get("connectedAt", time.time() * 1000) / 1000
+    except (KeyError, TypeError):
+        log(
+            "refused",
+            error="BadEvent",
+            hint="This is no $connect of a WebSocket API; connect to one, for example with wscat.",
+        )
+        return {"statusCode": 400}
     if not is_allowed(event.get("headers") or {}):
         log("refused", connectionId=connection_id, error="OriginNotAllowed")
         return {"statusCode": 403}
@@ -35,7 +44,6 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
         log("refused", connectionId=connection_id, error="InviteEnded")
         return {"statusCode": 403}
 
-    connected = request.get("connectedAt", time.time() * 1000) / 1000
     row = {
         KEY: {"S": connection_id},
         "connectedAt": {"S": iso8601(connected)},

@@ -21,8 +21,16 @@ dynamodb = boto3.client("dynamodb", config=Config(connect_timeout=1, read_timeou
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
     """Deletes the connection's row; that there is none is fine."""
-    request = event["requestContext"]
-    connection_id = request["connectionId"]
+    try:
+        request = event["requestContext"]
+        connection_id = request["connectionId"]
+    except (KeyError, TypeError):
+        log(
+            "refused",
+            error="BadEvent",
+            hint="This is no $disconnect of a WebSocket API; connect to one and leave, for example with wscat.",
+        )
+        return {"statusCode": 400}
     try:
         dynamodb.delete_item(TableName=TABLE, Key={KEY: {"S": connection_id}})
     except (BotoCoreError, ClientError) as error:

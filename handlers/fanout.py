@@ -23,7 +23,9 @@ REPLY_TIMEOUT = 5.0
 TRIES = 12
 """How often a post is tried, waiting longer each time: some eight seconds in all, if time allows."""
 TRIES_PER_LOST_REPLY = 4
-"""What a lost reply counts: the message may have arrived, so it is posted three times at most."""
+"""What a post counts that may have arrived for all one knows: so a message is posted three times at most."""
+NOT_TAKEN = (429, 503)
+"""Too much, and not now: the only answers of those that are worth another try which say that nothing was delivered."""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0
 """Seconds, of which a random part is waited before a post is tried again."""
 
@@ -34,7 +36,7 @@ Reader = Callable[[Found], Awaitable[None]]
 
 
 class Failure(NamedTuple):
-    """A connection that could not be posted to, and is not gone."""
+    """A connection for which a request failed: a post although it is not gone, or the deletion of its row."""
 
     connection_id: str
     status: int | None
@@ -83,7 +85,7 @@ class Broadcast:
         self._found = 0
         self._jobs: asyncio.Queue[tuple[str, int]] = asyncio.Queue()  # connection ids, with the tries they have had
         self._workers: list[asyncio.Task[None]] = []
-        self._retries: list[asyncio.TimerHandle] = []
+        self._retries: set[asyncio.TimerHandle] = set()
         self._addresses: list[http1.Address] = []
         self._lookup = asyncio.Lock()
 
@@ -123,27 +125,25 @@ class Broadcast:
 
     async def _work(self) -> None:
         http = self._endpoint.take()
-        throttled = 0
+        in_vain = 0
         try:
             while True:
                 connection_id, tries = await self._jobs.get()
-                if http is None or not http.is_open:
-                    try:
-                        http = await self._connect()
-                    except OSError as error:
-                        self._try_again(connection_id, tries + 1, None, repr(error))
-                        continue
-                request = self._endpoint.request(connection_id, self._message, self._sha256)
+                cost = 1
                 try:
+                    if http is None or not http.is_open:
+                        http = await self._connect()
+                    request = self._endpoint.request(connection_id, self._message, self._sha256)
+                    cost = TRIES_PER_LOST_REPLY
                     reply = await http.request(request, REPLY_TIMEOUT)
                 except OSError as error:
-                    self._try_again(connection_id, tries + TRIES_PER_LOST_REPLY, None, repr(error))
-                    continue
-                self._settle(connection_id, tries + 1, reply)
-                # 429 may mean this connection alone, or the whole account: then all workers come to slow down.
-                throttled = throttled + 1 if reply.status == 429 else 0
-                if throttled:
-                    await asyncio.sleep(backoff(throttled))
+                    self._try_again(connection_id, tries + cost, None, repr(error))
+                    in_vain += 1
+                else:
+                    in_vain = 0 if self._settle(connection_id, tries, reply) else in_vain + 1
+                # It may be this connection alone, or the account or the whole API: then all workers come to slow down.
+                if in_vain:
+                    await asyncio.sleep(backoff(in_vain))
         finally:
             if http and http.is_open:
                 self._endpoint.keep(http)
@@ -154,7 +154,8 @@ class Broadcast:
                 self._addresses = await self._endpoint.addresses()
         return await self._endpoint.connect(random.choice(self._addresses))  # noqa: S311, no secret
 
-    def _settle(self, connection_id: str, tries: int, reply: http1.Reply) -> None:
+    def _settle(self, connection_id: str, tries: int, reply: http1.Reply) -> bool:
+        """Counts what became of a post; False says that it is to be made again."""
         if 200 <= reply.status < 300:
             self._outcome.sent += 1
         elif reply.status == 410:
@@ -162,23 +163,27 @@ class Broadcast:
         else:
             error = reply.body[:200].decode(errors="replace")  # a refused signature is explained with the session token
             if reply.status == 429 or reply.status >= 500:
-                self._try_again(connection_id, tries, reply.status, error)
-                return
+                cost = 1 if reply.status in NOT_TAKEN else TRIES_PER_LOST_REPLY
+                self._try_again(connection_id, tries + cost, reply.status, error)
+                return False
             self._outcome.failed.append(Failure(connection_id, reply.status, error))
         self._jobs.task_done()
+        return True
 
     def _try_again(self, connection_id: str, tries: int, status: int | None, error: str) -> None:
         if tries >= TRIES:
             self._outcome.failed.append(Failure(connection_id, status, error))
             self._jobs.task_done()
             return
-        self._outcome.retried += 1
-        later = asyncio.get_running_loop().call_later
-        self._retries.append(later(backoff(tries), self._put_back, connection_id, tries))
 
-    def _put_back(self, connection_id: str, tries: int) -> None:
-        self._jobs.put_nowait((connection_id, tries))
-        self._jobs.task_done()  # of the try before: the queue counts each put as one more job
+        def put_back() -> None:
+            self._retries.discard(retry)
+            self._jobs.put_nowait((connection_id, tries))
+            self._jobs.task_done()  # of the try before: the queue counts each put as one more job
+
+        self._outcome.retried += 1
+        retry = asyncio.get_running_loop().call_later(backoff(tries), put_back)
+        self._retries.add(retry)
 
 
 def workers_for(connections: int) -> int:

@@ -19,6 +19,13 @@ class Refused(ValueError):
         self.code = code
 
 
+def has_sender(event: Any) -> bool:
+    """Whether a WebSocket API says that a connection sent this. What Lambda's console sends as a test has none."""
+    request = event.get("requestContext") if isinstance(event, dict) else None
+    names = ("connectionId", "apiId", "stage")
+    return isinstance(request, dict) and all(isinstance(request.get(name), str) for name in names)
+
+
 def is_ping(event: dict[str, Any]) -> bool:
     """Whether this is the heartbeat by which a client such as react-use-websocket keeps its connection open."""
     return event.get("body") == "ping" and not event.get("isBase64Encoded")
@@ -30,7 +37,7 @@ def text_in(event: dict[str, Any]) -> bytes:
         raise Refused("BinaryMessage", f"A message is text, not binary. {EXPECTED}")
     try:
         body = json.loads(event.get("body") or "")
-    except (ValueError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         raise Refused("InvalidJson", f"This is not JSON. {EXPECTED}") from None
     if not isinstance(body, dict):
         raise Refused("InvalidJson", f"This is not a JSON object. {EXPECTED}")

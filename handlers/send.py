@@ -8,6 +8,8 @@ import json
 import os
 import re
 import time
+from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Protocol
 
@@ -15,11 +17,13 @@ import botocore.session
 import message
 from botocore.config import Config
 from endpoint import Endpoint
-from fanout import Outcome, Reader, only, post_to_all
+from fanout import Failure, Outcome, Reader, only, post_to_all
 from table import Table
 
 LONGEST_RUN = 28.0
 """Seconds. API Gateway waits 29 for the function, and a part of these may have passed before it began."""
+LOGGED = 20
+"""How many failures of a kind have a line in the log each."""
 
 session = botocore.session.get_session()
 config = Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard"})
@@ -36,6 +40,11 @@ class Context(Protocol):
 def lambda_handler(event: dict[str, Any], context: Context) -> dict[str, int]:
     """Broadcasts the text in the event, answers a ping, or tells the sender what is expected."""
     ends = time.monotonic() + min(context.get_remaining_time_in_millis() / 1000, LONGEST_RUN)
+    if not message.has_sender(event):
+        log(
+            "refused", error="BadEvent", hint="This is no message to a WebSocket API; send one, for example with wscat."
+        )
+        return {"statusCode": 400}
     request = event["requestContext"]
     try:
         if message.is_ping(event):
@@ -50,10 +59,12 @@ def lambda_handler(event: dict[str, Any], context: Context) -> dict[str, int]:
 
 
 def broadcast(request: dict[str, Any], text: bytes, ends: float) -> None:
-    """Posts the text to every connection, the sender's included, and reports."""
+    """Posts the text to every connection, the sender's included, forgets those that are gone, and reports."""
     began = time.monotonic()
     log("message", connectionId=request["connectionId"], bytes=len(text))
     outcome = post(request, text, connections.read, ends)
+    rows = connections.forget(outcome.gone, until=(time.monotonic() + ends) / 2)
+    log_each("delete_failed", rows.failures)
     log(
         "broadcast",
         connectionId=request["connectionId"],
@@ -62,13 +73,15 @@ def broadcast(request: dict[str, Any], text: bytes, ends: float) -> None:
         failed=len(outcome.failed),
         retried=outcome.retried,
         unreached=outcome.unreached,
+        deleted=rows.deleted,
+        kept=rows.kept,
         milliseconds=round((time.monotonic() - began) * 1000),
         pages=outcome.pages,
     )
-    if outcome.unreached or outcome.interruption:
-        number = f"At least {outcome.unreached}" if outcome.interruption else str(outcome.unreached)
-        sentence = f"{number} of the connections were not reached in time."
-        reply(request, error_frame(request, "Incomplete", sentence, unreached=outcome.unreached), ends)
+    if outcome.unreached or outcome.failed or outcome.interruption:
+        code, sentence = shortfall(outcome)
+        counts = {"unreached": outcome.unreached, "failed": len(outcome.failed)}
+        reply(request, error_frame(request, code, sentence, **counts), ends)
 
 
 def reply(request: dict[str, Any], frame: bytes, ends: float) -> None:
@@ -77,22 +90,35 @@ def reply(request: dict[str, Any], frame: bytes, ends: float) -> None:
 
 
 def post(request: dict[str, Any], data: bytes, read: Reader, ends: float) -> Outcome:
-    """Posts to all that `read` finds, deletes the rows of those that are gone, and logs what went wrong.
+    """Posts to all that `read` finds, and logs what went wrong.
 
     `ends`, in seconds of the monotonic clock, is when all must be over: what is left then is left out.
     """
     seconds = 0.9 * (ends - time.monotonic())
     outcome = post_to_all(endpoint(endpoint_url(request)), data, read, seconds)
-    not_deleted = connections.forget(outcome.gone, until=(time.monotonic() + ends) / 2)
-    for failure in outcome.failed:
-        log("post_failed", connectionId=failure.connection_id, status=failure.status, error=failure.error)
-    for connection_id, error in not_deleted.items():
-        log("delete_failed", connectionId=connection_id, error=error)
+    log_each("post_failed", outcome.failed)
     if outcome.interruption:
         log("scan_failed", error=repr(outcome.interruption))
     if any(failure.status == 403 for failure in outcome.failed):
         log("forbidden", hint="Does the role allow execute-api:ManageConnections on POST/@connections/* here?")
     return outcome
+
+
+def shortfall(outcome: Outcome) -> tuple[str, str]:
+    """What the sender is told of a broadcast that did not reach everybody: a code and a sentence."""
+    is_late = isinstance(outcome.interruption, TimeoutError)
+    is_cut_off = outcome.interruption is not None and not is_late
+    if is_cut_off and not outcome.pages:
+        return "TableUnreadable", "The connections could not be read, so nobody got the message."
+    sentences = []
+    if outcome.unreached or is_late:
+        number = f"At least {outcome.unreached}" if outcome.interruption else outcome.unreached
+        sentences.append(f"{number} of the connections were not reached in time.")
+    if outcome.failed:
+        sentences.append(f"{len(outcome.failed)} of the connections did not take the message.")
+    if is_cut_off:
+        sentences.append("Further connections could not be read.")
+    return "Incomplete", " ".join(sentences)
 
 
 def error_frame(request: dict[str, Any], code: str, sentence: str, **details: object) -> bytes:
@@ -119,6 +145,15 @@ def domain_suffix(region: str) -> str:
     partitions = session.get_data("partitions")["partitions"]
     suffixes = [one["outputs"]["dnsSuffix"] for one in partitions if re.match(one["regionRegex"], region)]
     return str(suffixes[0])
+
+
+def log_each(event: str, failures: Sequence[Failure]) -> None:
+    """Logs the first failures one by one, and counts the others by status, as they may be a hundred thousand."""
+    for failure in failures[:LOGGED]:
+        log(event, connectionId=failure.connection_id, status=failure.status, error=failure.error)
+    others = Counter(str(failure.status) for failure in failures[LOGGED:])
+    if others:
+        log(event, others=others.total(), statuses=others)
 
 
 def log(event: str, **fields: object) -> None:

@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
-from fanout import Found
+from fanout import Failure, Found
 
 SEGMENTS = 2
 """Into how many parts a table of more than one page is divided, to be read side by side."""
@@ -16,6 +16,15 @@ DELETIONS = 8
 """How many rows are deleted at a time."""
 HANDSHAKE = timedelta(seconds=30)
 """The longest that it takes from a row's connectedAt until API Gateway accepts posts to the connection."""
+
+
+class Forgotten(NamedTuple):
+    """What became of the rows of connections that are gone."""
+
+    deleted: int
+    kept: int
+    """Those that are too young, that could not be deleted, or for which there was no time."""
+    failures: list[Failure]
 
 
 class Table:
@@ -68,18 +77,38 @@ class Table:
         )
         return [item[self._key]["S"] for item in answer["Items"]], answer.get("LastEvaluatedKey")
 
-    def forget(self, connection_ids: Sequence[str], until: float) -> dict[str, str]:
+    def forget(self, connection_ids: Sequence[str], until: float) -> Forgotten:
         """Deletes the rows of these connections, as many as `until` allows: seconds, of the monotonic clock.
 
-        Returns the rows that could not be deleted, and why.
+        It returns then, even if the table does not answer.
         """
-        with ThreadPoolExecutor(DELETIONS) as pool:
-            errors = pool.map(lambda connection_id: self._delete(connection_id, until), connection_ids)
-            return {connection_id: error for connection_id, error in zip(connection_ids, errors, strict=True) if error}
+        waiting = iter(connection_ids)
+        deleted: list[str] = []
+        failures: list[Failure] = []
 
-    def _delete(self, connection_id: str, until: float) -> str | None:
-        if time.monotonic() > until:
-            return None
+        def delete() -> None:
+            for connection_id in waiting:
+                if time.monotonic() >= until:
+                    break
+                try:
+                    if self._delete(connection_id):
+                        deleted.append(connection_id)
+                except ClientError as error:
+                    failures.append(
+                        Failure(connection_id, error.response["ResponseMetadata"]["HTTPStatusCode"], str(error))
+                    )
+                except BotoCoreError as error:
+                    failures.append(Failure(connection_id, None, str(error)))
+
+        pool = ThreadPoolExecutor(DELETIONS)
+        threads = [pool.submit(delete) for _ in range(min(DELETIONS, len(connection_ids)))]
+        pool.shutdown(wait=False)  # not a with block, which would wait for an answer
+        for thread in wait(threads, timeout=max(0.0, until - time.monotonic())).done:
+            thread.result()
+        return Forgotten(len(deleted), len(connection_ids) - len(deleted), failures[:])
+
+    def _delete(self, connection_id: str) -> bool:
+        """Deletes a row; False says that it is too young."""
         # A connection is in the table before its handshake is over, and gone until then. Its row must stay.
         made_before = (datetime.now(timezone.utc) - HANDSHAKE).isoformat(timespec="milliseconds")
         try:
@@ -90,7 +119,5 @@ class Table:
                 ExpressionAttributeValues={":made_before": {"S": made_before}},
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            pass
-        except (BotoCoreError, ClientError) as error:
-            return str(error)
-        return None
+            return False
+        return True

@@ -17,11 +17,16 @@ from urllib.parse import parse_qsl
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answers with the user's id, the method and the title."""
-    answer = {
-        "id": user_in(event),
-        "method": event["requestContext"]["http"]["method"],
-        "title": first("title", event.get("rawQueryString") or ""),
-    }
+    try:
+        answer = {
+            "id": user_in(event),
+            "method": event["requestContext"]["http"]["method"],
+            "title": first("title", event.get("rawQueryString") or ""),
+        }
+    except (KeyError, TypeError):
+        hint = "This is no request to an HTTP API with a userId; open its URL with /user/1 behind it."
+        print(json.dumps({"event": "user", "status": 400, "error": "BadEvent", "hint": hint}))
+        return {"statusCode": 400}
     print(json.dumps({"event": "user", "status": 200}))
     return {
         "statusCode": 200,

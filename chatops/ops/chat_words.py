@@ -21,7 +21,8 @@ SENTENCES = {
     "Too Many Requests": "Messages come too fast for the server.",
     "Limit Exceeded": "Messages come too fast for the server.",
     "MessageTooLarge": "The message is too large for the server.",
-    "Incomplete": "The server did not reach everybody in time.",
+    "Incomplete": "The server did not reach everybody.",
+    "TableUnreadable": "The server could not find out who is connected; nobody got the message.",
 }
 """Errors in words of our own: anybody in the chat can send what looks like an error, and it must not speak for us."""
 HELP = """\

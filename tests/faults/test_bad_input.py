@@ -6,14 +6,14 @@ import base64
 import importlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, example, given, seed, settings
 from hypothesis import strategies as st
 
 from chatops import config
@@ -115,13 +115,15 @@ def handler(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable[[Any], 
             monkeypatch.setattr(module, "dynamodb", Sink())
         if name == "send":
             nothing = SimpleNamespace(sent=0, gone=[], failed=[], retried=0, unreached=0, interruption=None, pages=1)
-            monkeypatch.setattr(module, "post", lambda *_: nothing)
+            monkeypatch.setattr(module, "post_to_all", lambda *_: nothing)
+            monkeypatch.setattr(module, "endpoint", lambda url: None)
         context = SimpleNamespace(get_remaining_time_in_millis=lambda: 20_000)
         return lambda event: module.lambda_handler(event, context)
 
     return load
 
 
+NOT_ITS_VALUE = st.one_of(st.none(), st.booleans(), st.text(max_size=9), st.lists(WORDS, max_size=2), st.just({}))
 HEADERS = st.one_of(
     st.none(),
     st.dictionaries(
@@ -142,11 +144,18 @@ MESSAGES = st.one_of(
 )
 
 
+def made_up(draw: st.DrawFn, right: dict[str, Any], names: Sequence[str] = ()) -> dict[str, Any]:
+    """The same with some of these values, or of all, left out or replaced."""
+    changed = draw(st.sets(st.sampled_from(names or sorted(right)), max_size=3))
+    replaced = {name: draw(NOT_ITS_VALUE) for name in sorted(changed) if draw(st.booleans())}
+    return {name: value for name, value in right.items() if name not in changed} | replaced
+
+
 @st.composite
 def events(draw: st.DrawFn) -> dict[str, Any]:
-    """What API Gateway always says, and around it whatever a client can send."""
+    """What API Gateway says, and around it whatever a client can send; or what somebody made up for a test."""
     query = draw(st.text(max_size=40))
-    request = {
+    request: dict[str, Any] = {
         "connectionId": "abc=",
         "connectedAt": draw(st.integers(0, 4_102_444_800_000)),
         "routeKey": draw(st.sampled_from(["$connect", "$default", "sendMessage"])),
@@ -160,6 +169,9 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
         "pathParameters": {"userId": draw(st.text(max_size=20))},
         "rawQueryString": query,
     }
+    if draw(st.integers(0, 3)) == 0:
+        request = made_up(draw, request)
+        event = made_up(draw, event | {"requestContext": request}, ("requestContext", "pathParameters"))
     optional = {
         "headers": HEADERS,
         "body": MESSAGES,
@@ -182,6 +194,7 @@ def test_any_event_is_answered(
 
     @seed(7)
     @settings(max_examples=number, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @example({})
     @given(events())
     def check(event: dict[str, Any]) -> None:
         given_back = answer(event)

@@ -140,3 +140,11 @@ def test_an_event_without_headers_is_accepted(cold_start: ColdStart, monkeypatch
     monkeypatch.setenv("ALLOWED_ORIGINS", "https://chat.example")
 
     assert cold_start("connect").lambda_handler({**event(), "headers": None}, None) == {"statusCode": 200}
+
+
+@pytest.mark.parametrize("bad", [{}, {"key1": "value1"}, {"requestContext": {}}, {"requestContext": None}, [], None])
+def test_an_event_of_no_connection_is_refused_with_one_line(cold_start: ColdStart, logged: Logged, bad: Any) -> None:
+    assert cold_start("connect").lambda_handler(bad, None) == {"statusCode": 400}
+
+    (line,) = logged()
+    assert (line["event"], line["error"]) == ("refused", "BadEvent")

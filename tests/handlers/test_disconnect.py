@@ -46,3 +46,11 @@ def test_a_row_that_cannot_be_deleted_is_logged_and_not_raised(
     (line,) = logged()
     assert line["event"] == "disconnect_failed"
     assert "ResourceNotFoundException" in line["error"]
+
+
+@pytest.mark.parametrize("bad", [{}, {"key1": "value1"}, {"requestContext": {}}, {"requestContext": None}, [], None])
+def test_an_event_of_no_connection_is_refused_with_one_line(cold_start: ColdStart, logged: Logged, bad: Any) -> None:
+    assert cold_start("disconnect").lambda_handler(bad, None) == {"statusCode": 400}
+
+    (line,) = logged()
+    assert (line["event"], line["error"]) == ("refused", "BadEvent")

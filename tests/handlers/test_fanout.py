@@ -25,7 +25,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from endpoint import KEEP_ALIVE, Endpoint
-from fanout import Found, Outcome, Reader, only, post_to_all
+from fanout import Broadcast, Found, Outcome, Reader, only, post_to_all
 
 from tests.handlers.api_gateway import CHUNKED, DROPPED, LOST, SILENT, Answer, ApiGateway, status
 
@@ -123,8 +123,9 @@ def test_where_the_whole_account_is_throttled_the_posts_slow_down_until_all_get_
     assert (outcome.sent, outcome.failed) == (400, [])
 
 
-def test_a_worker_waits_longer_with_every_throttled_post_in_a_row(
-    gateway: ApiGateway, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("answer", [status(429), status(503), status(500), DROPPED], ids=["429", "503", "500", "drop"])
+def test_a_worker_waits_longer_with_every_post_in_a_row_that_is_to_be_made_again(
+    gateway: ApiGateway, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, answer: Answer
 ) -> None:
     waits: list[int] = []
 
@@ -134,11 +135,45 @@ def test_a_worker_waits_longer_with_every_throttled_post_in_a_row(
 
     monkeypatch.setattr(fanout, "IN_FLIGHT", 1)
     monkeypatch.setattr(fanout, "backoff", backoff)
+    monkeypatch.setattr(fanout, "TRIES_PER_LOST_REPLY", 1)
     for name in "abc":
-        gateway.answers[name] = [status(429)]
+        gateway.answers[name] = [answer]
 
     assert post(endpoint, *"abcd") == Outcome(sent=4, retried=3, pages=1)
     assert sorted(waits) == [*(1 for _ in "abc"), *(1, 2, 3)]
+
+
+def test_a_worker_that_cannot_connect_waits_longer_each_time(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[int] = []
+
+    def backoff(tries: int) -> float:
+        waits.append(tries)
+        return 0
+
+    async def connect(address: object) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(fanout, "IN_FLIGHT", 1)
+    monkeypatch.setattr(fanout, "TRIES", 1)
+    monkeypatch.setattr(fanout, "backoff", backoff)
+    monkeypatch.setattr(endpoint, "connect", connect)
+
+    assert len(post(endpoint, *"abc").failed) == 3
+    assert waits == [1, 2, 3][: len(waits)]
+    assert len(waits) >= 2
+
+
+def test_a_retry_that_has_begun_is_kept_no_longer(gateway: ApiGateway, endpoint: Endpoint) -> None:
+    for name in names(50):
+        gateway.answers[name] = [status(503)] * 3
+    broadcast = Broadcast(endpoint, MESSAGE)
+
+    outcome = endpoint.loop.run_until_complete(broadcast.run(pages(names(50)), LONG_ENOUGH))
+
+    assert outcome == Outcome(sent=50, retried=150, pages=1)
+    assert broadcast._retries == set()
 
 
 @pytest.mark.parametrize("code", [400, 403, 404, 413])
@@ -173,6 +208,18 @@ def test_a_message_whose_replies_get_lost_is_posted_three_times_at_most(
     (failure,) = outcome.failed
     assert (failure.connection_id, failure.status) == ("b", None)
     assert "closed" in failure.error
+
+
+@pytest.mark.parametrize("code", [500, 502, 504])
+def test_a_message_that_arrives_although_the_answer_is_an_error_is_posted_three_times_at_most(
+    gateway: ApiGateway, endpoint: Endpoint, code: int
+) -> None:
+    gateway.always["b"] = status(code)._replace(is_delivered=True)
+
+    outcome = post(endpoint, "a", "b")
+
+    assert gateway.delivered["b"] == [MESSAGE] * 3
+    assert outcome.failed == [("b", code, "")]
 
 
 @pytest.mark.parametrize(

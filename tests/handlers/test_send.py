@@ -1,12 +1,15 @@
 """The sendMessage and $default routes: from the event to the posts, the rows and the log."""
 
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
 import fanout
 import pytest
+import table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -63,7 +66,7 @@ def test_everybody_gets_the_message_byte_for_byte_the_sender_too(
     assert last.pop("milliseconds") >= 0
     assert last == {
         "event": "broadcast", "connectionId": "sender=",
-        "sent": 3, "gone": 0, "failed": 0, "retried": 0, "unreached": 0, "pages": 1,
+        "sent": 3, "gone": 0, "failed": 0, "retried": 0, "unreached": 0, "deleted": 0, "kept": 0, "pages": 1,
     }  # fmt: skip
 
 
@@ -77,7 +80,7 @@ def test_a_gone_connection_has_its_own_row_deleted(
 
     assert set(rows()) == {"sender=", "a="}
     last = logged()[-1]
-    assert (last["event"], last["sent"], last["gone"]) == ("broadcast", 2, 1)
+    assert (last["event"], last["sent"], last["gone"], last["deleted"], last["kept"]) == ("broadcast", 2, 1, 1, 0)
 
 
 @pytest.mark.parametrize("code", [400, 403, 413, 500])
@@ -97,6 +100,37 @@ def test_one_failed_post_is_logged_and_stops_nothing(
     }  # fmt: skip
     assert lines["broadcast"]["failed"] == 1
     assert ("forbidden" in lines) == (code == 403)
+
+
+def test_the_sender_is_told_how_many_posts_failed(send: ModuleType, gateway: ApiGateway, put: Put) -> None:
+    put("sender=", "broken=")
+    gateway.always["broken="] = status(403)
+
+    send.lambda_handler(event(message("Hello")), Context())
+
+    hello, frame = gateway.delivered["sender="]
+    assert hello == b"Hello"
+    assert json.loads(frame) == {
+        "error": "Incomplete", "message": "1 of the connections did not take the message.",
+        "unreached": 0, "failed": 1, "requestId": "R1",
+    }  # fmt: skip
+
+
+def test_however_many_posts_fail_the_log_stays_short(
+    send: ModuleType, logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = [fanout.Failure(f"{number}=", 429 if number % 2 else None, "No") for number in range(100_000)]
+    monkeypatch.setattr(send, "post_to_all", lambda *_: fanout.Outcome(failed=failed, pages=1))
+    monkeypatch.setattr(send, "reply", lambda *_: None)
+
+    send.lambda_handler(event(message("Hello")), Context())
+
+    _, *lines, others, last = logged()
+    assert [line["connectionId"] for line in lines] == [f"{number}=" for number in range(send.LOGGED)]
+    assert others == {
+        "event": "post_failed", "others": 100_000 - 20, "statuses": {"None": 50_000 - 10, "429": 50_000 - 10},
+    }  # fmt: skip
+    assert (last["event"], last["failed"]) == ("broadcast", 100_000)
 
 
 def test_credentials_that_api_gateway_repeats_are_not_logged(
@@ -122,11 +156,14 @@ def test_a_row_that_cannot_be_deleted_is_logged(
 ) -> None:
     put("gone=")
     gateway.always["gone="] = status(410)
-    monkeypatch.setattr(send.connections, "forget", lambda gone, until: dict.fromkeys(gone, "AccessDenied"))
+    refused = [fanout.Failure("gone=", 400, "AccessDenied")]
+    monkeypatch.setattr(send.connections, "forget", lambda gone, until: table.Forgotten(0, 1, refused))
 
     send.lambda_handler(event(message("Hello")), Context())
 
-    assert {"event": "delete_failed", "connectionId": "gone=", "error": "AccessDenied"} in logged()
+    *_, failed, last = logged()
+    assert failed == {"event": "delete_failed", "connectionId": "gone=", "status": 400, "error": "AccessDenied"}
+    assert (last["gone"], last["deleted"], last["kept"]) == (1, 0, 1)
 
 
 def test_a_ping_is_answered_with_pong_to_the_sender_alone(
@@ -173,14 +210,15 @@ def test_the_longest_message_is_broadcast(send: ModuleType, gateway: ApiGateway,
     assert gateway.delivered == {"a=": [b"x" * 131_072]}
 
 
-def test_a_sender_who_has_left_meanwhile_has_its_row_deleted(
-    send: ModuleType, gateway: ApiGateway, put: Put, rows: Rows
+def test_a_reply_to_a_sender_who_has_left_meanwhile_asks_nothing_of_the_table(
+    send: ModuleType, gateway: ApiGateway, logged: Logged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put("sender=", "a=")
+    """So a function that only replies needs no permission to delete rows."""
+    monkeypatch.setattr(send.connections, "forget", None)
     gateway.always["sender="] = status(410)
 
     assert send.lambda_handler(event("ping", "$default"), Context()) == {"statusCode": 200}
-    assert set(rows()) == {"a="}
+    assert logged() == [{"event": "ping", "connectionId": "sender="}]
 
 
 def test_the_sender_is_told_how_many_were_not_reached_in_time(
@@ -195,7 +233,7 @@ def test_the_sender_is_told_how_many_were_not_reached_in_time(
     assert hello == b"Hello"
     assert json.loads(frame) == {
         "error": "Incomplete", "message": "1 of the connections were not reached in time.",
-        "unreached": 1, "requestId": "R1",
+        "unreached": 1, "failed": 0, "requestId": "R1",
     }  # fmt: skip
     last = logged()[-1]
     assert (last["event"], last["sent"], last["unreached"]) == ("broadcast", 2, 1)
@@ -209,9 +247,93 @@ def test_a_table_that_cannot_be_read_is_logged_and_the_sender_is_told(
     assert send.lambda_handler(event(message("Hello")), Context()) == {"statusCode": 200}
 
     (frame,) = map(json.loads, gateway.delivered["sender="])
-    assert (frame["error"], frame["unreached"]) == ("Incomplete", 0)
+    assert frame == {
+        "error": "TableUnreadable", "message": "The connections could not be read, so nobody got the message.",
+        "unreached": 0, "failed": 0, "requestId": "R1",
+    }  # fmt: skip
     failed = [line for line in logged() if line["event"] == "scan_failed"]
     assert "ResourceNotFoundException" in failed[0]["error"]
+
+
+@pytest.mark.parametrize(
+    ("interruption", "sentence"),
+    [
+        (TimeoutError(), "At least 3 of the connections were not reached in time."),
+        (
+            OSError("reset"),
+            "At least 3 of the connections were not reached in time. Further connections could not be read.",
+        ),
+    ],
+)
+def test_a_table_that_is_read_in_part_is_told_apart_from_one_that_cannot_be_read(
+    send: ModuleType, interruption: Exception, sentence: str
+) -> None:
+    outcome = fanout.Outcome(sent=5, unreached=3, pages=1, interruption=interruption)
+
+    assert send.shortfall(outcome) == ("Incomplete", sentence)
+
+
+def test_a_table_that_is_not_read_in_time_is_no_refusal(send: ModuleType) -> None:
+    code, sentence = send.shortfall(fanout.Outcome(interruption=TimeoutError()))
+
+    assert (code, sentence) == ("Incomplete", "At least 0 of the connections were not reached in time.")
+
+
+@pytest.mark.parametrize(
+    ("left", "longest"), [(900_000, 0.9 * 28), (10_000, 0.9 * 10)], ids=["of fifteen minutes", "of ten seconds"]
+)
+def test_posting_ends_before_api_gateway_or_lambda_loses_patience(
+    send: ModuleType, monkeypatch: pytest.MonkeyPatch, left: int, longest: float
+) -> None:
+    granted: list[float] = []
+
+    def post_to_all(endpoint: Any, data: bytes, read: Any, seconds: float) -> fanout.Outcome:
+        granted.append(seconds)
+        return fanout.Outcome()
+
+    monkeypatch.setattr(send, "post_to_all", post_to_all)
+    send.lambda_handler(event(message("Hello")), Context(left))
+
+    (seconds,) = granted
+    assert longest - 5 < seconds <= longest
+
+
+def test_a_full_length_broadcast_ends_in_time_even_if_the_table_no_longer_answers(
+    send: ModuleType, gateway: ApiGateway, logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Silent:
+        """A table that tells who is connected, and then nothing more."""
+
+        def scan(self, **_: Any) -> dict[str, Any]:
+            return {"Items": [{"connectionId": {"S": name}} for name in ("sender=", "gone=", "silent=")]}
+
+        def delete_item(self, **_: Any) -> None:
+            is_over.wait(60)
+
+    is_over = threading.Event()
+    monkeypatch.setattr(send.connections, "_dynamodb", Silent())
+    gateway.always.update({"gone=": status(410), "silent=": SILENT})
+    began = time.monotonic()
+    try:
+        send.lambda_handler(event(message("Hello")), Context(milliseconds=8000))
+
+        assert time.monotonic() - began < 16, "it waited for the table"
+    finally:
+        is_over.set()
+    last = logged()[-1]
+    assert (last["event"], last["gone"], last["deleted"], last["kept"]) == ("broadcast", 1, 0, 1)
+    assert json.loads(gateway.delivered["sender="][-1])["error"] == "Incomplete"
+
+
+@pytest.mark.parametrize("bad", [{}, {"key1": "value1"}, {"requestContext": {"connectionId": "a="}}, [], None])
+def test_an_event_that_no_connection_sent_is_refused_with_one_line(
+    send: ModuleType, gateway: ApiGateway, logged: Logged, bad: Any
+) -> None:
+    assert send.lambda_handler(bad, Context()) == {"statusCode": 400}
+
+    (line,) = logged()
+    assert (line["event"], line["error"]) == ("refused", "BadEvent")
+    assert gateway.posts == 0
 
 
 def test_the_endpoint_is_that_of_api_region_and_stage(send: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,18 @@
 """The table: reading it in pages and segments, and forgetting who is gone."""
 
 import asyncio
+import socket
 import threading
 import time
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import boto3
 import pytest
 import table
+from botocore.config import Config
 from botocore.exceptions import ClientError
-from table import Table
+from table import Forgotten, Table
 
 from tests.handlers.conftest import TABLE
 
@@ -123,11 +126,11 @@ def test_the_rows_of_the_gone_are_deleted_and_no_others(dynamodb: Any) -> None:
         put(dynamodb, name, **connected(seconds_ago=60))
     put(dynamodb, "without time")
 
-    not_deleted = Table(dynamodb, TABLE, "connectionId").forget(
+    forgotten = Table(dynamodb, TABLE, "connectionId").forget(
         [*ids(40)[:30], "without time", "no longer there"], until=time.monotonic() + 10
     )
 
-    assert not_deleted == {}
+    assert forgotten == Forgotten(deleted=32, kept=0, failures=[])
     assert sorted(read(dynamodb)[0]) == ids(40)[30:]
 
 
@@ -135,22 +138,57 @@ def test_the_row_of_a_connection_that_is_only_being_made_stays(dynamodb: Any) ->
     put(dynamodb, "new", **connected(seconds_ago=1))
     put(dynamodb, "old", **connected(seconds_ago=31))
 
-    not_deleted = Table(dynamodb, TABLE, "connectionId").forget(["new", "old"], until=time.monotonic() + 10)
+    forgotten = Table(dynamodb, TABLE, "connectionId").forget(["new", "old"], until=time.monotonic() + 10)
 
-    assert not_deleted == {}
+    assert forgotten == Forgotten(deleted=1, kept=1, failures=[])
     assert read(dynamodb) == [["new"]]
 
 
-def test_rows_for_which_there_is_no_time_stay(dynamodb: Any) -> None:
+def test_rows_for_which_there_is_no_time_stay_and_are_counted(dynamodb: Any) -> None:
     put(dynamodb, "a")
 
-    assert Table(dynamodb, TABLE, "connectionId").forget(["a"], until=time.monotonic() - 1) == {}
+    forgotten = Table(dynamodb, TABLE, "connectionId").forget(["a"], until=time.monotonic() - 1)
+
+    assert forgotten == Forgotten(deleted=0, kept=1, failures=[])
     assert read(dynamodb) == [["a"]]
 
 
 def test_a_row_that_cannot_be_deleted_is_named_with_the_reason(dynamodb: Any) -> None:
     put(dynamodb, "a")
 
-    not_deleted = Table(dynamodb, "no-such-table", "connectionId").forget(["a"], until=time.monotonic() + 10)
+    forgotten = Table(dynamodb, "no-such-table", "connectionId").forget(["a"], until=time.monotonic() + 10)
 
-    assert "ResourceNotFoundException" in not_deleted["a"]
+    (failure,) = forgotten.failures
+    assert (failure.connection_id, failure.status) == ("a", 400)
+    assert "ResourceNotFoundException" in failure.error
+    assert forgotten.kept == 1
+
+
+def test_a_table_that_does_not_answer_holds_up_nobody_for_longer_than_allowed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, into its backlog, and says nothing
+        client = boto3.client(
+            "dynamodb",
+            endpoint_url=f"http://127.0.0.1:{silent.getsockname()[1]}",
+            region_name="eu-west-1",
+            aws_access_key_id="a",
+            aws_secret_access_key="s",
+            config=Config(read_timeout=20, retries={"total_max_attempts": 1}),
+        )
+        began = time.monotonic()
+
+        forgotten = Table(client, TABLE, "connectionId").forget(ids(100), until=began + 0.5)
+
+        assert time.monotonic() - began < 10
+        assert forgotten == Forgotten(deleted=0, kept=100, failures=[])
+
+
+def test_a_defect_is_raised() -> None:
+    class Broken:
+        class exceptions:  # noqa: N801, as botocore calls it
+            ConditionalCheckFailedException = ClientError
+
+        def delete_item(self, **_: Any) -> None:
+            raise LookupError("no credentials")
+
+    with pytest.raises(LookupError, match="no credentials"):
+        Table(Broken(), TABLE, "connectionId").forget(["a"], until=time.monotonic() + 10)

@@ -77,3 +77,15 @@ def test_it_logs_one_line_of_json_without_contents(capsys: pytest.CaptureFixture
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["event"] == "user"
     assert "secret" not in line
+
+
+@pytest.mark.parametrize(
+    "bad", [{}, {"key1": "value1"}, {**asked(), "pathParameters": None}, {**asked(), "requestContext": {}}]
+)
+def test_an_event_of_no_request_is_refused_with_one_line(
+    capsys: pytest.CaptureFixture[str], bad: dict[str, Any]
+) -> None:
+    assert lambda_handler(bad, None) == {"statusCode": 400}
+
+    (line,) = capsys.readouterr().out.splitlines()
+    assert (json.loads(line)["status"], json.loads(line)["error"]) == (400, "BadEvent")
