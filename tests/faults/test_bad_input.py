@@ -123,7 +123,9 @@ def handler(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable[[Any], 
     return load
 
 
-NOT_ITS_VALUE = st.one_of(st.none(), st.booleans(), st.text(max_size=9), st.lists(WORDS, max_size=2), st.just({}))
+NOT_ITS_VALUE: st.SearchStrategy[Any] = st.one_of(
+    st.none(), st.booleans(), st.text(max_size=9), st.lists(WORDS, max_size=2), st.just({})
+)
 HEADERS = st.one_of(
     st.none(),
     st.dictionaries(
