@@ -31,11 +31,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
         connection_id = request["connectionId"]
         connected = request.get("connectedAt", time.time() * 1000) / 1000
     except (KeyError, TypeError):
-        log(
-            "refused",
-            error="BadEvent",
-            hint="This is no $connect of a WebSocket API; connect to one, for example with wscat.",
-        )
+        log("refused", error="BadEvent", hint="This is no $connect of a WebSocket API; open a connection to one.")
         return {"statusCode": 400}
     if not is_allowed(event.get("headers") or {}):
         log("refused", connectionId=connection_id, error="OriginNotAllowed")

@@ -25,11 +25,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
         request = event["requestContext"]
         connection_id = request["connectionId"]
     except (KeyError, TypeError):
-        log(
-            "refused",
-            error="BadEvent",
-            hint="This is no $disconnect of a WebSocket API; connect to one and leave, for example with wscat.",
-        )
+        log("refused", error="BadEvent", hint="This is no $disconnect of a WebSocket API; close a connection to one.")
         return {"statusCode": 400}
     try:
         dynamodb.delete_item(TableName=TABLE, Key={KEY: {"S": connection_id}})
