@@ -172,6 +172,11 @@ def suggestion(word: str, among: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
+def question(word: str, among: Iterable[str]) -> str:
+    """The same as a sentence of its own. The name stays as it is written."""
+    return suggestion(word, among).replace("; did", "Did")
+
+
 def shown(value: str) -> str:
     """A value of the file inside an error: quoted, escaped, and not too long."""
     text = ascii(value) if not value.isprintable() else repr(value)

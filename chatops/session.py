@@ -35,6 +35,18 @@ class Options:
     as_json: bool = False
     debug: bool = False
 
+    @property
+    def given(self) -> dict[str, str | None]:
+        """Those that decide where a command acts, as they would be written."""
+        values = {
+            "--config": self.config,
+            "--region": self.region,
+            "--profile": self.profile,
+            "--endpoint-url": self.endpoint_url,
+        }
+        given: dict[str, str | None] = {name: str(value) for name, value in values.items() if value}
+        return {"--local": None, **given} if self.local else given
+
 
 class Session:
     """Leads from options to a stack, a step at a time; nothing is read or asked before it is needed."""
@@ -57,7 +69,7 @@ class Session:
     def output(self) -> Output:
         from .render import Output
 
-        return Output(as_json=self.options.as_json)
+        return Output(as_json=self.options.as_json, advice=self.options.given)
 
     @cached_property
     def config(self) -> Config:

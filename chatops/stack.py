@@ -19,7 +19,7 @@ from .errors import ChatopsError, UsageError
 from .handler import packages
 from .ops.management import Management
 from .package import Package
-from .reader import suggestion
+from .reader import question
 from .resources.api import Api, HttpApi, WebSocketApi
 from .resources.function import Function
 from .resources.log_group import LogGroup
@@ -177,8 +177,8 @@ class Stack:
             return self._found(self.websocket).outputs["websocket_url"]
         if name not in self.web:
             known = ", ".join(self.web) or "none"
-            near = suggestion(name, self.web).removeprefix("; ")
-            raise UsageError(f"The config has no HTTP API {name!r}", f"it has: {known}", near.capitalize())
+            near = question(name, self.web)
+            raise UsageError(f"The config has no HTTP API {name!r}", f"it has: {known}", near)
         return self._found(self.web[name]).outputs["http_url"]
 
     def is_in(self, plan: Plan) -> bool:

@@ -16,6 +16,7 @@ from chatops import function_parser
 from chatops.config import Allow, Config, load, shipped
 from chatops.errors import WRONG_USAGE, ConfigError, UsageError
 from chatops.function_parser import RETENTIONS
+from chatops.reader import question
 
 ONE = (
     "functions: {websocket-connect: {source: handlers/connect.py, %s}}\n"
@@ -723,3 +724,8 @@ def test_any_bytes_give_a_config_or_an_error_for_the_user(data: bytes) -> None:
 def test_the_shipped_file_is_the_repositorys() -> None:
     root = Path(config_module.__file__).parents[1]
     assert shipped("config.yaml").read_bytes() == (root / "config.yaml").read_bytes()
+
+
+def test_a_question_leaves_the_name_as_it_is_written() -> None:
+    assert question("myfunc", ["myFunc"]) == "Did you mean myFunc?"
+    assert question("nothing like it", ["myFunc"]) == ""

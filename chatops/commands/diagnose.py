@@ -40,11 +40,12 @@ def metrics(
     session.head()
     config, websocket = session.config, session.stack.websocket
     subjects = [metrics.function(one.name) for one in config.functions.values()]
-    live = websocket.observe(session.aws, lambda _: None)
-    if live:
+    live, missing = websocket.observe(session.aws, lambda _: None), [websocket.name]
+    if live and live.owner == config.stack:
         subjects.insert(0, metrics.websocket(websocket.api, live.outputs["api_id"], websocket.stage))
+        missing = []
     note = LOCAL if session.options.local else LATE
-    show(session.output, session.where, metrics.measure(session.aws, subjects, span), note)
+    show(session.output, session.where, metrics.measure(session.aws, subjects, span), note, missing)
 
 
 @command(app)

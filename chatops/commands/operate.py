@@ -113,6 +113,7 @@ def send(
     found = list(connections.rows(session.aws, table.name, table.key))
     tally = connections.send(management, connections.named(found, [to]) if to is not None else found, message)
     text = f"Sent to {tally.done} connections." + (f" {tally.gone} were gone: `chatops prune`." if tally.gone else "")
+    text = session.output.advised(text)
     session.output.result({"sent": tally.done, "gone": tally.gone, "failed": tally.failed}, text)
     return session.output.failures(tally) or (FAILED if to is not None and not tally.done else 0)
 

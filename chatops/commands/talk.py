@@ -70,11 +70,11 @@ def logs(
 
 def _function(session: Session, name: str) -> str:
     """The name on AWS of the function that is called so there, or in the config."""
-    from ..reader import suggestion
+    from ..reader import question
 
     functions = session.config.functions
     for key, one in functions.items():
         if name in (key, one.name):
             return one.name
-    near = suggestion(name, functions).removeprefix("; ").capitalize()
+    near = question(name, functions)
     raise UsageError(f"The config has no function {name!r}", f"it has: {', '.join(functions) or 'none'}", near)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,11 @@ from ..aws import STACK_TAG, Aws, Interrupted, absent_is_fine, code, tag_value
 from ..config import Config
 from ..errors import explain
 from ..resources import function
+from ..resources.role import role_path
 
 REGIONS_AT_A_TIME = 40
+ROLES_PATH = "/chatops/"
+"""Where the roles of all stacks are. They belong to the account, and outlive what else was deleted by hand."""
 ENABLED = ["ENABLED", "ENABLED_BY_DEFAULT"]
 NOT_ENABLED = {"AuthFailure", "InvalidClientTokenId", "InvalidToken", "OptInRequired", "UnrecognizedClientException"}
 """What the regions that an account has not enabled answer to keys that are good elsewhere."""
@@ -60,8 +64,9 @@ def find(aws: Aws, config: Config) -> list[Place]:
     """Every region of the account, and what of the stack is in it. A region that refuses is told, and no more."""
     _ = aws.account  # the first call: wrong credentials end here
     enabled, disabled = regions(aws)
+    roles = _roles(aws, config)
     with ThreadPoolExecutor(REGIONS_AT_A_TIME, thread_name_prefix="find") as pool:
-        asked = list(pool.map(lambda region: look(aws.elsewhere(region), config), enabled))
+        asked = list(pool.map(lambda region: look(aws.elsewhere(region), config, roles.get(region, ())), enabled))
     return sorted([*asked, *(Place(one, is_enabled=False) for one in disabled)], key=lambda one: one.region)
 
 
@@ -78,16 +83,18 @@ def regions(aws: Aws) -> tuple[list[str], list[str]]:
     return enabled, sorted(set(listed) - set(enabled))
 
 
-def look(aws: Aws, config: Config) -> Place:
-    """What of the stack exists in one region: by its tag, and by its names."""
+def look(aws: Aws, config: Config, roles: Iterable[Found] = ()) -> Place:
+    """What of the stack exists in one region: by its tag, by its names, and these roles."""
     calls: list[Callable[[], Iterable[Found]]] = [
         lambda: _tagged(aws, config),
         lambda: _apis(aws, config),
         lambda: _table(aws, config),
         *(lambda name=one.name: _function(aws, name) for one in config.functions.values()),
+        lambda: roles,
     ]
     try:
-        found = {one.name: one for call in calls for one in call()}
+        # By its owner too: an API's name may be there twice, ours and a twin's.
+        found = {(one.name, one.owner): one for call in calls for one in call()}
     except Interrupted:
         raise
     except ClientError as error:
@@ -116,6 +123,17 @@ def _tagged(aws: Aws, config: Config) -> Iterator[Found]:
         if service in kinds:
             title = what.partition("/" if service == "dynamodb" else ":")[2].removesuffix(":*")
             yield Found(f"{kinds[service]}.{title}", config.stack)
+
+
+def _roles(aws: Aws, config: Config) -> dict[str, list[Found]]:
+    """The stack's roles by region, which their path names. Who may not list them does not learn of any."""
+    found: dict[str, list[Found]] = {}
+    with suppress(ClientError):
+        for one in aws.pages("iam", "list_roles", "Roles", PathPrefix=ROLES_PATH):
+            region = one["Path"].removeprefix(ROLES_PATH).partition("/")[0]
+            if one["Path"] == role_path(config.stack, region):
+                found.setdefault(region, []).append(Found(f"role.{one['RoleName']}", config.stack))
+    return found
 
 
 def _apis(aws: Aws, config: Config) -> Iterator[Found]:

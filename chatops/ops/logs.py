@@ -184,7 +184,7 @@ class Logs:
         self, aws: Aws, functions: Sequence[str], seconds: int, connection: str | None = None, text: str | None = None
     ) -> None:
         """Begins so many seconds ago; keeps to one connection's story, and to lines with a text, in any case."""
-        since = int((time.time() - seconds) * 1000)
+        since = max(0, int((time.time() - seconds) * 1000))
         self._aws, self._text = aws, (text or "").lower()
         self._tails = [Tail(aws, function, since) for function in functions]
         self._story = Story(connection) if connection else None

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -21,6 +22,7 @@ from ..deploy.apply import Outcome
 from ..deploy.plan import Action, Plan
 from ..errors import FAILED, Explanation, explain
 from ..text import visible, visible_lines
+from .advice import Advice
 from .events import Board, plainly
 from .steps import CHANGING, LOOKS, explained, step_text
 
@@ -32,10 +34,14 @@ if TYPE_CHECKING:
 
 
 class Output:
-    """Where everything goes that the tool says; `as_json` makes it one document per line."""
+    """Where everything goes that the tool says; `as_json` makes it one document per line.
 
-    def __init__(self, *, as_json: bool = False) -> None:
+    `advice` are the options of this run, which the commands in its hints need too.
+    """
+
+    def __init__(self, *, as_json: bool = False, advice: Mapping[str, str | None] | None = None) -> None:
         self.as_json = as_json
+        self.advised = Advice(advice or {})
         plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, "soft_wrap": True}
         # Nothing is cut off where nobody watches the width.
         self.out = Console(**plain, width=None if sys.stdout.isatty() else 1000)
@@ -49,9 +55,25 @@ class Output:
 
     def document(self, document: Mapping[str, Any]) -> None:
         """One JSON document, on one line of stdout."""
+        text = json.dumps(self._advised(document), default=str)
         with self._lock:
-            sys.stdout.write(json.dumps(document, default=str) + "\n")
+            sys.stdout.write(text + "\n")
             sys.stdout.flush()
+
+    def _advised(self, part: Any) -> Any:
+        """The document with its hints completed."""
+        if isinstance(part, (list, tuple)):
+            return [self._advised(one) for one in part]
+        if not isinstance(part, Mapping):
+            return part
+        return {
+            key: self.advised(one) if key == "hint" and isinstance(one, str) else self._advised(one)
+            for key, one in part.items()
+        }
+
+    def told(self, told: Explanation, indent: str = "") -> Text:
+        """An error in words, whose hint leads where this run went."""
+        return explained(replace(told, hint=self.advised(told.hint)), indent)
 
     def line(self, text: str) -> None:
         """Data: a line on stdout, exactly as it is."""
@@ -60,7 +82,7 @@ class Output:
 
     def say(self, text: str, style: str = "") -> None:
         """Something for a person to know, on stderr."""
-        self.err.print(Text(visible_lines(text), style=style))
+        self.err.print(Text(visible_lines(self.advised(text)), style=style))
 
     def head(self, where: Mapping[str, Any], note: str = "") -> None:
         """Account, region and stack: what a change is about to touch."""
@@ -90,7 +112,7 @@ class Output:
         if self.as_json:
             self.document(documents.error_document(error))
         else:
-            self.err.print(explained(told))
+            self.err.print(self.told(told))
         return told
 
     def plan(self, where: Mapping[str, Any], plan: Plan) -> None:
@@ -100,7 +122,7 @@ class Output:
             return
         for step in plan.steps:
             if step.action is not Action.KEEP:
-                self.out.print(step_text(step))
+                self.out.print(step_text(step, self.advised))
         counts = {action: len(plan.of(action)) for action in Action}
         told = [f"{count} to {action.value}" for action, count in counts.items() if count and action in CHANGING]
         if counts[Action.BLOCKED]:
@@ -115,7 +137,7 @@ class Output:
                 why = {"what": f"{step.name} is blocked", "why": step.reason, "hint": step.hint}
                 self.document({"event": "error", "resource": step.name, **why})
             else:
-                self.err.print(step_text(step))
+                self.err.print(step_text(step, self.advised))
         if not self.as_json:
             self.say("Nothing was changed.", "bold")
 
@@ -125,11 +147,11 @@ class Output:
         if self.as_json:
             yield lambda event: self.document(documents.event_document(event))
         elif self.err.is_terminal:
-            board = Board()
+            board = Board(self.told)
             with Live(board, console=self.err, refresh_per_second=12, transient=True) as live:
                 yield lambda event: board.take(event, live)
         else:
-            yield lambda event: plainly(event, self.err)
+            yield lambda event: plainly(event, self.err, self.told)
 
     def summary(self, where: Mapping[str, Any], outcome: Outcome, outputs: dict[str, Any], next_step: str) -> None:
         """How it ended, and the addresses to use."""
@@ -178,7 +200,7 @@ class Output:
             p50, p95 = report.percentile(50), report.percentile(95)
             self.out.print(Text(f"a message arrives within p50 {p50} ms, p95 {p95} ms", style="bold"))
         if report.cause:
-            self.out.print(explained(Explanation(report.cause.what, report.cause.why, report.cause.hint)))
+            self.out.print(self.told(Explanation(report.cause.what, report.cause.why, report.cause.hint)))
         elif not report.ok:
             self.say("`chatops doctor` looks for the cause, `chatops logs` shows what the functions said.", "cyan")
 

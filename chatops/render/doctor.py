@@ -49,7 +49,7 @@ def _show(output: Output, finding: Finding) -> None:
         _print(output, Text(f"  {visible(line)}"), 2)
     if finding.hint:
         # A command is not folded, so that it can be copied.
-        output.out.print(Text(f"  → {visible(finding.hint)}", style="cyan"))
+        output.out.print(Text(f"  → {visible(output.advised(finding.hint))}", style="cyan"))
 
 
 def _print(output: Output, text: Text, indent: int) -> None:

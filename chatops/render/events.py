@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -12,15 +13,18 @@ from rich.text import Text
 
 from ..deploy import events
 from ..deploy.plan import Action
-from ..errors import explain
+from ..errors import Explanation, explain
 from ..text import visible
 from .steps import LOOKS, explained
 
+Told = Callable[[Explanation, str], Text]
+
 
 class Board:
-    """The lines of what is under way, below those of what has ended."""
+    """The lines of what is under way, below those of what has ended; `told` puts an error into words."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Told = explained) -> None:
+        self._told = told
         self.running: dict[str, tuple[Action, float, str]] = {}
         self._lock = threading.Lock()
 
@@ -34,7 +38,7 @@ class Board:
                 self.running[event.resource] = (action, began, event.text)
                 return
             self.running.pop(event.resource, None)
-        line = _event_line(event)
+        line = _event_line(event, self._told)
         if line:
             live.console.print(line)
 
@@ -53,14 +57,14 @@ class Board:
         return Group(*lines)
 
 
-def plainly(event: events.Event, console: Console) -> None:
+def plainly(event: events.Event, console: Console, told: Told = explained) -> None:
     """Prints an event as a line, where it has one."""
-    line = _event_line(event)
+    line = _event_line(event, told)
     if line:
         console.print(line)
 
 
-def _event_line(event: events.Event) -> Text | None:
+def _event_line(event: events.Event, told: Told) -> Text | None:
     symbol, style, word = LOOKS[event.action]
     name = visible(event.resource)
     if isinstance(event, events.Finished):
@@ -70,7 +74,7 @@ def _event_line(event: events.Event) -> Text | None:
         done = (f"{symbol} {name}", style)
         return Text.assemble(done, f"  {word}", (f"  {event.seconds:.1f} s{visible(paths)}", "dim"))
     if isinstance(event, events.Failed):
-        return Text.assemble((f"✗ {name}  failed\n", "bold red"), explained(explain(event.error), "    "))
+        return Text.assemble((f"✗ {name}  failed\n", "bold red"), told(explain(event.error), "    "))
     if isinstance(event, events.Skipped):
         return Text(f"· {name}  skipped", style="dim")
     return None

@@ -18,7 +18,9 @@ BAD = {"ClientError", "IntegrationError", "ExecutionError", "Errors", "Throttles
 """Metrics of which any is too many."""
 
 
-def document(where: Mapping[str, Any], measured: Measured, note: str = "") -> dict[str, Any]:
+def document(
+    where: Mapping[str, Any], measured: Measured, note: str = "", missing: Sequence[str] = ()
+) -> dict[str, Any]:
     """What `--json` prints; times in ISO 8601 and UTC, each the begin of a point."""
     return {
         **where,
@@ -26,6 +28,7 @@ def document(where: Mapping[str, Any], measured: Measured, note: str = "") -> di
         "end": _iso(measured.end),
         "period_seconds": measured.period,
         "note": note,
+        "missing": list(missing),
         "series": [
             {
                 "resource": resource,
@@ -41,15 +44,22 @@ def document(where: Mapping[str, Any], measured: Measured, note: str = "") -> di
     }
 
 
-def show(output: Output, where: Mapping[str, Any], measured: Measured, note: str = "") -> None:
-    """One line per metric. What has no data says so; `note` says why there may be none."""
+def show(
+    output: Output, where: Mapping[str, Any], measured: Measured, note: str = "", missing: Sequence[str] = ()
+) -> None:
+    """One line per metric. What has no data says so; `note` says why there may be none.
+
+    `missing` are resources that have no metrics because they do not exist.
+    """
     if output.as_json:
-        output.document(document(where, measured, note))
+        output.document(document(where, measured, note, missing))
         return
     span = int((measured.end - measured.start).total_seconds())
     first, last = (one.astimezone().strftime("%m-%d %H:%M") for one in (measured.start, measured.end))
     head = f"{first} to {last}, {duration(span)}; one column is {duration(measured.period)}"
     output.out.print(Text(head, style="bold"))
+    for name in missing:
+        output.out.print(Text.assemble((visible(name), "bold"), ("  does not exist", "yellow")))
     for resource, series in measured.series.items():
         if any(one.is_measured for one in series):
             output.out.print(Text(visible(resource), style="bold"))

@@ -17,7 +17,7 @@ from ..ops.roster import changes
 from ..ops.watch import Reading
 from ..text import visible
 from . import Output
-from .steps import LOOKS, explained
+from .steps import LOOKS
 from .tables import Marks, connections_table
 
 
@@ -74,7 +74,7 @@ def _health(plan: Plan) -> Iterator[Text]:
 
 def _board(output: Output, reading: Reading, marks: Marks) -> Group:
     """Everything that `show` shows, to be drawn in place."""
-    trouble = [explained(explain(reading.trouble))] if reading.trouble else []
+    trouble = [output.told(explain(reading.trouble))] if reading.trouble else []
     table = connections_table(reading.roster, marks.came, marks.went, _width(output))
     return Group(*_health(reading.plan), *output.address_lines(reading.outputs), *trouble, table)
 

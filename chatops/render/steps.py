@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from rich.text import Text
@@ -24,8 +25,8 @@ LOOKS = {
 CHANGING = (Action.CREATE, Action.UPDATE, Action.ADOPT, Action.DELETE)
 
 
-def step_text(step: Step) -> Text:
-    """What a step would do, with the properties that it changes."""
+def step_text(step: Step, advised: Callable[[str], str] = str) -> Text:
+    """What a step would do, with the properties that it changes; `advised` completes its hint."""
     symbol, style, _ = LOOKS[step.action]
     text = Text.assemble((f"{symbol} {step.action.value:<7} {visible(step.name)}", style))
     if step.reason:
@@ -35,7 +36,7 @@ def step_text(step: Step) -> Text:
             before, after = _value(change.before), _value(change.after)
             text.append(f"\n    {visible(change.path)}: ").append(before, "red").append(" → ").append(after, "green")
     if step.hint:
-        text.append(f"\n    {visible(step.hint)}", "cyan")
+        text.append(f"\n    {visible(advised(step.hint))}", "cyan")
     return text
 
 

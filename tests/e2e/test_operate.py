@@ -192,7 +192,7 @@ def test_smoke_is_green_and_red_with_the_cause_when_send_may_not_post(deployed: 
     assert "the send function may not read the table" in failed[0]["detail"]
     assert red.last["cause"]["what"] == f"role.websocket-send-{REGION} lacks permissions"
     assert "dynamodb:Scan" in red.last["cause"]["why"]
-    assert red.last["cause"]["hint"] == "chatops up"
+    assert red.last["cause"]["hint"] == "chatops up --local"
     assert ids(deployed) == set(), "the clients are closed all the same"
 
 

@@ -780,6 +780,9 @@ def test_on_aws_the_logs_are_searched_by_words_that_every_symptom_of_theirs_has(
     pattern = asked[0]["filterPattern"]
     assert '?"Task timed out"' in pattern and "?" + '"Traceback"' in pattern
     assert len(pattern) <= 1024
+    patient.since = 10**12
+    list(logs._pages(patient, "/aws/lambda/x"))  # type: ignore[arg-type]
+    assert asked[1]["startTime"] == 0, "and not before there was time"
 
 
 def test_every_check_has_a_name_and_a_sentence_of_its_own() -> None:

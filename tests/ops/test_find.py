@@ -104,6 +104,34 @@ def test_a_twin_made_by_hand_is_told_from_the_stack(aws: Aws, tmp_path: Path) ->
     }
 
 
+def test_a_twin_beside_the_stack_hides_neither(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:
+    stack = up(stack_of(tmp_path, aws))
+    aws.client("apigatewayv2").create_api(
+        Name="websocket-api", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
+    )
+    (place,) = (one for one in find(aws, stack.config) if one.state != "nothing")
+    assert "websocket_api.websocket-api" in place.owned
+    assert [(one.name, one.owner) for one in place.strangers] == [("websocket_api.websocket-api", None)]
+
+
+def test_a_role_that_outlived_its_stack_is_found_in_the_region_of_its_path(aws: Aws, tmp_path: Path) -> None:
+    stack = stack_of(tmp_path, aws)
+    for name, path in {
+        "send-eu-west-1": "/chatops/eu-west-1/websocket-chat/",
+        "other-stack": "/chatops/eu-west-1/other/",
+        "nobodys": "/",
+    }.items():
+        aws.client("iam").create_role(RoleName=name, Path=path, AssumeRolePolicyDocument="{}")
+    (place,) = (one for one in find(aws, stack.config) if one.state != "nothing")
+    assert (place.region, place.owned) == ("eu-west-1", ("role.send-eu-west-1",))
+
+
+def test_who_may_not_list_roles_still_finds_the_rest(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:
+    up(stack_of(tmp_path, aws))
+    proxy.refuse(lambda one: one.operation == "ListRoles", "AccessDenied", "no", 403)
+    assert states(run(proxy, tmp_path, "--region", REGION, "--json"))[REGION] == "stack"
+
+
 def test_an_http_api_with_the_chats_name_is_no_twin(aws: Aws, tmp_path: Path) -> None:
     aws.client("apigatewayv2").create_api(Name="websocket-api", ProtocolType="HTTP")
     assert {one.state for one in find(aws, stack_of(tmp_path, aws).config)} == {"nothing"}

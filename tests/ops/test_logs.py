@@ -325,3 +325,9 @@ def test_a_line_of_another_day_shows_the_day() -> None:
     book = LogBook(Output(), [SEND], [SEND])
     told = book.text(Line(datetime(2020, 2, 3, 12, tzinfo=timezone.utc), SEND, "old"))
     assert re.match(r"02-0[234] \d\d:\d\d:00.000 websocket-send old", str(told))
+
+
+def test_longer_ago_than_there_is_time_is_from_its_beginning() -> None:
+    aws = CloudWatch(SEND)
+    list(Logs(aws, [SEND], 999_999 * 86_400).history())
+    assert aws.asked[0]["startTime"] == 0

@@ -152,6 +152,20 @@ def test_what_has_no_data_says_so_in_text_and_json(proxy: Proxy, aws: Aws, tmp_p
     assert {value for one in document["series"] for value in one["values"]} == {None}
 
 
+def test_an_api_of_somebody_elses_with_our_name_is_not_plotted(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:
+    stack = stack_of(tmp_path, aws)
+    made = aws.client("apigatewayv2").create_api(
+        Name="websocket-api", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
+    )
+    put(aws, metrics.websocket("websocket-api", made["ApiId"], "demo"), "MessageCount", (5, 100))
+    shown = run(proxy, "--config", str(stack.config.file))
+    assert "websocket_api.websocket-api  does not exist" in shown.stdout
+    assert "messages" not in shown.stdout
+    document = json.loads(run(proxy, "--config", str(stack.config.file), "--json").stdout)
+    assert document["missing"] == ["websocket_api.websocket-api"]
+    assert not [one for one in document["series"] if one["resource"].startswith("websocket_api.")]
+
+
 def test_a_running_stack_is_shown_at_80_columns_without_colour(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:
     stack = up(stack_of(tmp_path, aws))
     live = stack.websocket.observe(aws, lambda _: None)

@@ -71,7 +71,7 @@ def _search(patient: Patient, function: Function) -> tuple[list[Trouble], list[F
 
 
 def _pages(patient: Patient, group: str) -> Iterator[Any]:
-    start = int((patient.now - patient.since) * 1000)
+    start = max(0, int((patient.now - patient.since) * 1000))
     terms = sorted({term for one in IN_LOGS for term in one.terms})
     # MiniStack takes `?"a" ?"b"`, which is any of them, for all of them.
     pattern = {} if patient.is_local else {"filterPattern": " ".join(f'?"{term}"' for term in terms)}

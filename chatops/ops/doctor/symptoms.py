@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import chain
 
 from .finding import Severity
 
@@ -38,8 +39,12 @@ class Symptom:
 
 
 def recognise(text: str) -> Symptom | None:
-    """The symptom that a text shows, wherever it was seen."""
-    return next((one for one in SYMPTOMS if one.is_in(text)), None)
+    """The symptom that a text shows, wherever it was seen, or that it names."""
+    asked = text.strip().casefold()
+    named = (one for one in SYMPTOMS if one.name.casefold() == asked)
+    mentioned = (one for one in SYMPTOMS if one.name.casefold() in asked)
+    shown = (one for one in SYMPTOMS if one.is_in(text))
+    return next(chain(named, shown, mentioned), None)
 
 
 def in_log(text: str) -> Symptom | None:
@@ -53,7 +58,8 @@ URL, FIND, LOGS, INVITE = "chatops url", "chatops find", "chatops logs --since 1
 IN_LOGS = (
     Symptom(
         "403 on post",
-        r'"post_failed".*"status": 403|"event": "forbidden"|perform: execute-api:ManageConnections',
+        r'"post_failed".*"status": 403|"event": "forbidden"|perform: execute-api:ManageConnections'
+        r"|\((Forbidden(Exception)?|403)\) when calling the (Post|Get|Delete)\w*Connection",
         (
             Cause("the send function's role does not allow ManageConnections on this API and stage", UP),
             Cause("it posts to another API or stage than the one that called it", UP),
@@ -98,7 +104,7 @@ IN_LOGS = (
     ),
     Symptom(
         "The table is not there",
-        r"ResourceNotFoundException.*(PutItem|DeleteItem|Scan)",
+        r"ResourceNotFoundException.*(PutItem|DeleteItem|Scan)|^ResourceNotFoundException$",
         (
             Cause("the table was deleted by hand", UP),
             Cause("the function's WEBSOCKET_TABLE names another one", UP),
@@ -135,13 +141,13 @@ IN_LOGS = (
     ),
     Symptom(
         "The page does not know its chat",
-        r'"error": "NoWebSocketUrl"',
+        r"\bNoWebSocketUrl\b",
         (Cause("the function's WEBSOCKET_URL is missing or wrong", UP),),
         terms=("NoWebSocketUrl",),
     ),
     Symptom(
         "A page may not open the chat",
-        r'"error": "OriginNotAllowed"',
+        r"\bOriginNotAllowed\b",
         (Cause("the origin of the page is not among `websocket.allowed_origins` in the config", UP),),
         Severity.WARNING,
         terms=("OriginNotAllowed",),
