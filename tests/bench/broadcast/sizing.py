@@ -9,9 +9,11 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 SECONDS_TO_POST = 25.2
 """Nine tenths of the 28 seconds for which send runs at most."""
 QUOTA, BURST = 10_000, 5_000
-"""Posts a second of one account in one region:
+"""Posts a second of one account in one region, and at once:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 """
+SMALL_QUOTA, SMALL_BURST = 2_500, 1_250
+"""The same in the regions that the page names."""
 USD_PER_GB_SECOND = 0.0000166667
 """x86, us-east-1: https://aws.amazon.com/lambda/pricing/"""
 USD_PER_REQUEST = 0.20e-6
@@ -34,15 +36,19 @@ class Model:
         cpu = (self.fixed + connections * self.per_post) / share(memory)
         return max(cpu, (connections - BURST) / QUOTA)
 
-    def most(self, memory: int) -> int:
+    def most(self, memory: int, quota: int = QUOTA, burst: int = BURST) -> int:
         """How many connections are reached before time is up."""
         by_cpu = (SECONDS_TO_POST * share(memory) - self.fixed) / self.per_post
-        return int(min(by_cpu, BURST + QUOTA * SECONDS_TO_POST))
+        return int(min(by_cpu, burst + quota * SECONDS_TO_POST))
 
-    def lines(self) -> Iterator[str]:
-        """A Markdown table: memory × connections → time and Lambda's price of a thousand broadcasts."""
-        yield "| memory | " + " | ".join(f"{number:,}" for number in CONNECTIONS) + " | reached in time |"
-        yield "|---:|" + "---:|" * (len(CONNECTIONS) + 1)
+    def lines(self, longest: "Model") -> Iterator[str]:
+        """A Markdown table: memory × connections → time and Lambda's price of a thousand broadcasts.
+
+        `longest` is the model of the longest messages; its only column is how many are reached.
+        """
+        reached = ("reached in time", "at a small quota", "32 KB messages")
+        yield "| memory | " + " | ".join([*(f"{number:,}" for number in CONNECTIONS), *reached]) + " |"
+        yield "|---:|" + "---:|" * (len(CONNECTIONS) + len(reached))
         for memory in MEMORIES:
             cells = []
             for number in CONNECTIONS:
@@ -50,19 +56,22 @@ class Model:
                 is_in_time = number <= self.most(memory)
                 price = 1000 * (seconds * memory / 1024 * USD_PER_GB_SECOND + USD_PER_REQUEST)
                 cells.append(f"{seconds:.2g} s, ${price:.2g}" if is_in_time else "–")
-            yield f"| {memory:,} MB | " + " | ".join(cells) + f" | {round(self.most(memory), -3):,} |"
+            most = self.most(memory), self.most(memory, SMALL_QUOTA, SMALL_BURST), longest.most(memory)
+            cells += [f"{round(number, -3):,}" for number in most]
+            yield f"| {memory:,} MB | " + " | ".join(cells) + " |"
 
 
 def small_function_lines(results: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
-    """A Markdown table: function × memory → time that its calls take at least."""
-    yield "| function | " + " | ".join(f"{memory:,} MB" for memory in MEMORIES) + " |"
-    yield "|---|" + "---:|" * len(MEMORIES)
+    """A Markdown table: function × memory → time that its calls take at least, and the price of a million of them."""
+    yield "| function | " + " | ".join(f"{memory:,} MB" for memory in MEMORIES) + " | a million |"
+    yield "|---|" + "---:|" * (len(MEMORIES) + 1)
     for name, result in results.items():
         cells = (
             f"{result['cpu'] / share(memory) * 1000:.0f}, {result['cpu_later'] / share(memory) * 1000:.1f}"
             for memory in MEMORIES
         )
-        yield f"| {name} | " + " | ".join(cells) + " |"
+        price = 1e6 * (result["cpu_later"] * MEMORY_OF_A_VCPU / 1024 * USD_PER_GB_SECOND + USD_PER_REQUEST)
+        yield f"| {name} | " + " | ".join(cells) + f" | ${price:.2f} |"
 
 
 def share(memory: int) -> float:
