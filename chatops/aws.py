@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
+from .patience import LIMIT, Patience, countdown, pause_after
 from .rate import RateLimit
 
 STACK_TAG = "chatops:stack"
@@ -33,7 +34,7 @@ ALREADY_EXISTS = {
     "EntityAlreadyExistsException",
     "ConflictException",
 }
-THROTTLED = {"TooManyRequestsException", "ThrottlingException", "Throttling", "LimitExceededException"}
+THROTTLED = {"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded"}
 
 RATES = {"apigatewayv2": (10.0, 40.0), "lambda": (15.0, 15.0), "iam": (15.0, 30.0)}
 """Requests per second and burst that each control plane takes from one account.
@@ -57,7 +58,7 @@ class Aws:
     """One account and region. Clients are made once each, when they are first needed; safe to share by threads.
 
     `endpoint_url` replaces AWS by something that speaks like it; `keys` replace the user's own credentials.
-    After `stop` is set every wait ends with `Interrupted`.
+    After `stop` is set every wait ends with `Interrupted`. `deleting_api` is held by who deletes an API.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Aws:
         self.endpoint_url = endpoint_url
         self.front_url = front_url
         self.stop = stop or threading.Event()
+        self.deleting_api = threading.Lock()
         self._keys = keys
         self._profile = profile
         self._clients: dict[tuple[str, str | None], Any] = {}
@@ -108,8 +110,8 @@ class Aws:
         if service in RATES:
             limit = RateLimit(*RATES[service], stop=self.stop)
             client.meta.events.register(f"before-send.{service}", lambda **_: limit.wait())
-        # Deletions of APIs are throttled for long: `retry` tells how long it waits, botocore would be silent.
-        client.meta.events.register("needs-retry.apigatewayv2.DeleteApi", _raise_throttling)
+        service_id = client.meta.service_model.service_id.hyphenize()
+        client.meta.events.register_first(f"needs-retry.{service_id}", Patience(service, passes_by_itself, self.pause))
         return client
 
     def pages(self, service: str, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
@@ -222,10 +224,6 @@ class Aws:
             self.pause(min(max(every, waited / 20), 1.5))
         return answer
 
-    def when_free(self, call: Callable[[], T], say: Callable[[str], None]) -> T:
-        """Makes a call, again while another change is under way."""
-        return self.retry(call, when=is_busy, say=say, text="waiting for another change to end")
-
     def retry(
         self,
         call: Callable[[], T],
@@ -233,7 +231,7 @@ class Aws:
         when: Callable[[ClientError], bool],
         say: Callable[[str], None],
         text: str,
-        limit: float = 90.0,
+        limit: float = LIMIT,
     ) -> T:
         """Makes a call again while AWS refuses it for a reason that passes by itself, for at most `limit` seconds."""
         began = time.monotonic()
@@ -244,17 +242,21 @@ class Aws:
                 waited = time.monotonic() - began
                 if not when(error) or waited >= limit:
                     raise
-            say(f"{text} ({waited:.0f} s)")
-            self.pause(min(max(0.6, waited / 20), 3.0))
+            say(f"{text} {countdown(waited, limit)}")
+            self.pause(pause_after(waited))
 
 
-def _raise_throttling(response: Any, operation: Any, **_: Any) -> None:
-    if response is not None and response[0].status_code == 429:
-        raise ClientError(response[1], operation.name)
+def passes_by_itself(error: ClientError) -> bool:
+    """Whether any call may be made again after this refusal: too much was asked, or an API's other change is under way.
+
+    What Lambda refuses meanwhile is left to who calls it: there it may be more than another change that has to end.
+    """
+    return code(error) in THROTTLED or (code(error) == "ConflictException" and is_busy(error))
 
 
 def is_busy(error: ClientError) -> bool:
     """Whether a call was refused because another change is under way: Lambda and API Gateway take one at a time.
+
 
     https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-deployment.html
     """
@@ -287,13 +289,3 @@ def existing_is_fine() -> Iterator[None]:
     except ClientError as error:
         if code(error) not in ALREADY_EXISTS or is_busy(error):
             raise
-
-
-def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Tags in the form that DynamoDB and IAM take them in."""
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-def tag_value(tags: list[dict[str, str]], key: str) -> str | None:
-    """The value of one tag in the form that DynamoDB and IAM give them in."""
-    return next((one["Value"] for one in tags if one["Key"] == key), None)

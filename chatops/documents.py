@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ STATES = {
     Action.DELETE: "left over",
 }
 
+NOT_SERVED = re.compile(r"stages\.[^.]+(\.deployment)?")
+"""The path of a stage that is missing or serves what is not ours: the routes exist, and nobody can reach them."""
+
 
 def error_document(error: BaseException) -> Document:
     """An error: what happened, why, and what to do next."""
@@ -50,7 +54,7 @@ def event_document(event: events.Event) -> Document:
         document["text"] = event.text
     elif isinstance(event, events.Finished):
         document["seconds"] = round(event.seconds, 2)
-        if event.action is Action.UPDATE:
+        if event.action in (Action.UPDATE, Action.ADOPT):
             document["paths"] = list(event.paths)
         if event.reason:
             document["reason"] = event.reason
@@ -97,9 +101,9 @@ def resource_state(step: Step, live: Live | None = None) -> str:
     """A resource's health in a word or two; `live` is what was seen of it."""
     if live and "Failed" in (live.outputs.get("state"), live.outputs.get("last_update_status")):
         return "failing"
-    paths = [change.path for change in step.changes]
-    of_stages = [path.startswith("stages.") and "throttle" not in path for path in paths]
-    if step.action is Action.UPDATE and paths and all(of_stages):
+    changes = [one for one in step.changes if not one.path.startswith("unused_")]
+    is_served = not all(one.after and NOT_SERVED.fullmatch(one.path) for one in changes)
+    if step.action is Action.UPDATE and changes and not is_served:
         return "not live"
     return STATES[step.action]
 

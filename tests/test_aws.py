@@ -22,8 +22,6 @@ from chatops.aws import (
     absent_is_fine,
     code,
     existing_is_fine,
-    tag_list,
-    tag_value,
 )
 from chatops.rate import RateLimit
 from chatops.session import forget_credentials
@@ -187,7 +185,7 @@ def test_a_call_that_is_refused_for_a_while_is_made_again(clock: Clock) -> None:
     aws = local(stop=clock)
     assert aws.retry(call, when=lambda error: code(error) == "Busy", say=told.append, text="busy") == "done"
     assert len(clock.waits) == 2
-    assert told[0] == "busy (0 s)"
+    assert told[0] == "busy (0 s, 90 s left)"
 
 
 def test_a_call_that_is_refused_for_ever_raises_the_refusal_after_the_limit(clock: Clock) -> None:
@@ -328,7 +326,7 @@ def test_every_item_of_every_page_is_listed(moto: Callable[[], None]) -> None:
     assert [one["logGroupName"] for one in found] == [f"group-{number}" for number in range(7)]
 
 
-# Errors and tags.
+# Errors.
 
 
 @pytest.mark.parametrize("name", ["ResourceNotFoundException", "NotFoundException", "NoSuchEntity"])
@@ -349,12 +347,6 @@ def test_nothing_else_is_fine(fine: Callable[[], Any]) -> None:
         raise refused("AccessDeniedException")
     with pytest.raises(KeyError), fine():
         raise KeyError
-
-
-def test_tags_as_a_list_and_back() -> None:
-    tags = tag_list({"a": "1", "b": "2"})
-    assert tags == [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]
-    assert (tag_value(tags, "b"), tag_value(tags, "c"), tag_value([], "a")) == ("2", None, None)
 
 
 def test_an_error_without_a_code_has_an_empty_one() -> None:

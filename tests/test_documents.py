@@ -61,6 +61,10 @@ def test_all_problems_of_a_config_are_in_its_error() -> None:
             {"event": "finished", "action": "update", "seconds": 0.5, "paths": ["a", "b"]},
         ),
         (
+            events.Finished(NAME, Action.ADOPT, 1.0, ("retention",)),
+            {"event": "finished", "action": "adopt", "seconds": 1.0, "paths": ["retention"]},
+        ),
+        (
             events.Finished(NAME, Action.KEEP, 0.0, (), "it does not exist"),
             {"event": "finished", "action": "keep", "seconds": 0.0, "reason": "it does not exist"},
         ),
@@ -136,10 +140,31 @@ def test_every_action_is_a_state_of_a_resource(action: Action) -> None:
     assert documents.resource_state(step(action))
 
 
-def test_what_differs_only_in_its_stages_is_not_live() -> None:
+def test_what_no_stage_serves_is_not_live() -> None:
     live = Change("stages.demo.deployment", "a", "b")
     assert documents.resource_state(step(Action.UPDATE, live)) == "not live"
+    assert documents.resource_state(step(Action.UPDATE, live, Change("unused_deployments", ["d1"], []))) == "not live"
+    missing = Change("stages.demo", None, {"auto_deploy": False})
+    assert documents.resource_state(step(Action.UPDATE, missing)) == "not live"
     assert documents.resource_state(step(Action.UPDATE, live, Change("routes.x", None, {}))) == "drifted"
+    assert documents.resource_state(step(Action.KEEP)) == "ok"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Change("stages.demo.auto_deploy", True, False),
+        Change("stages.demo.throttle.rate", 1, 50),
+        Change("stages.earlier", {"auto_deploy": False}, None),
+        Change("unused_deployments", ["d1"], []),
+    ],
+)
+def test_a_stage_that_serves_the_routes_and_differs_otherwise_is_drifted(change: Change) -> None:
+    assert documents.resource_state(step(Action.UPDATE, change)) == "drifted"
+
+
+def test_what_exists_or_is_missing_is_told_in_a_word() -> None:
+    live = Change("stages.demo.deployment", "a", "b")
     assert documents.resource_state(step(Action.KEEP)) == "ok"
     assert documents.resource_state(step(Action.CREATE, live)) == "missing"
 

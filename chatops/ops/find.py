@@ -16,11 +16,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ..aws import STACK_TAG, Aws, Interrupted, absent_is_fine, code, tag_value
+from ..aws import STACK_TAG, Aws, Interrupted, absent_is_fine, code
 from ..config import Config
 from ..errors import explain
 from ..resources import function
 from ..resources.role import role_path
+from ..resources.tagged import tag_value
 
 REGIONS_AT_A_TIME = 40
 ROLES_PATH = "/chatops/"

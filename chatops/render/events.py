@@ -70,7 +70,7 @@ def _event_line(event: events.Event, told: Told) -> Text | None:
     if isinstance(event, events.Finished):
         if event.action is Action.KEEP:
             return Text(f"{symbol} {name}  {visible(event.reason)}", style="dim") if event.reason else None
-        paths = f"  {', '.join(event.paths)}" if event.action is Action.UPDATE else ""
+        paths = f"  {', '.join(event.paths)}" if event.action in (Action.UPDATE, Action.ADOPT) else ""
         done = (f"{symbol} {name}", style)
         return Text.assemble(done, f"  {word}", (f"  {event.seconds:.1f} s{visible(paths)}", "dim"))
     if isinstance(event, events.Failed):

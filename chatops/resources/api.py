@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from botocore.exceptions import ClientError
-
-from ..aws import STACK_TAG, THROTTLED, Aws, absent_is_fine, code
+from ..aws import STACK_TAG, Aws, absent_is_fine, passes_by_itself
 from ..deploy.resource import Blocked, Change, Live, Look, Properties, Resource, once, progress
 
+DELETE_EVERY = 30.0
+"""Seconds after which AWS takes another DeleteApi of an account.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+"""
 DELETE_LIMIT = 300.0
-"""Seconds to keep trying DeleteApi, which AWS allows far less often than other calls."""
+"""Seconds to keep trying, those included in which others had their turn; each gets `DELETE_EVERY` of its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,15 +100,23 @@ class Api(Resource):
             arn = aws.arn("apigateway", f"/apis/{live.outputs['api_id']}", account=False)
             aws.client("apigatewayv2").tag_resource(ResourceArn=arn, Tags={STACK_TAG: self.stack})
 
-    def _delete(self, aws: Aws, api_id: str) -> Any:
-        with absent_is_fine():
-            return aws.retry(
-                lambda: aws.client("apigatewayv2").delete_api(ApiId=api_id),
-                when=_throttled,
-                say=progress,
-                text="API Gateway takes few deletions at a time; trying again",
-                limit=DELETE_LIMIT,
-            )
+    def _delete(self, aws: Aws, api_id: str) -> None:
+        """Deletes an API, and no other at the same time: those of an account would only take each other's turn."""
+        began = time.monotonic()
+        while not aws.deleting_api.acquire(blocking=False):
+            progress("waiting for another API to be deleted")
+            aws.pause(0.5)
+        try:
+            with absent_is_fine():
+                aws.retry(
+                    lambda: aws.client("apigatewayv2").delete_api(ApiId=api_id),
+                    when=passes_by_itself,
+                    say=progress,
+                    text="API Gateway takes few deletions at a time; trying again",
+                    limit=max(DELETE_LIMIT - (time.monotonic() - began), DELETE_EVERY),
+                )
+        finally:
+            aws.deleting_api.release()
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +148,3 @@ class HttpApi(Api):
 def every_api(aws: Aws) -> list[Any]:
     """Every API of the account and region, as API Gateway lists them."""
     return once("apis", lambda: list(aws.pages("apigatewayv2", "get_apis", "Items")))
-
-
-def _throttled(error: ClientError) -> bool:
-    return code(error) in THROTTLED

@@ -49,6 +49,15 @@ def see(aws: Aws, api_id: str, functions: Iterable[str], *, deployments_too: boo
     return seen
 
 
+def see_routes(aws: Aws, api_id: str) -> Seen:
+    """Reads only the routes and the integrations."""
+    routes, integrations = aws.together(
+        lambda: list(aws.pages("apigatewayv2", "get_routes", "Items", ApiId=api_id)),
+        lambda: list(aws.pages("apigatewayv2", "get_integrations", "Items", ApiId=api_id)),
+    )
+    return Seen({one["RouteKey"]: one for one in routes}, {one["IntegrationId"]: one for one in integrations})
+
+
 def _function_in(uri: str) -> str | None:
     """The function's name in an integration's URI, which names it by its ARN."""
     _, found, rest = uri.partition(":function:")

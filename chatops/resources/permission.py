@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
-from ..aws import Aws, absent_is_fine, existing_is_fine
+from ..aws import Aws, absent_is_fine, existing_is_fine, is_busy
 from ..deploy.resource import progress
 
 GATEWAY = "apigateway.amazonaws.com"
@@ -23,10 +24,17 @@ def statements(aws: Aws, function: str, api_id: str) -> list[Any]:
         return [
             one
             for one in policy["Statement"]
-            if GATEWAY in json.dumps(one.get("Principal"))
-            and (f":{api_id}/" in source(one) or ":execute-api:" not in source(one))
+            if GATEWAY in json.dumps(one.get("Principal")) and _is_about(source(one), api_id)
         ]
     return []
+
+
+def _is_about(source: str, api_id: str) -> bool:
+    """Whether a SourceArn lets this API in, alone or with others: its API may be a pattern such as `*`."""
+    if ":execute-api:" not in source:
+        return True
+    resource = "".join(source.split(":", 5)[5:]) or "*"
+    return fnmatchcase(api_id, resource.split("/")[0])
 
 
 def source(statement: Any) -> str:
@@ -50,9 +58,13 @@ def permit(aws: Aws, function: str, wanted: Sequence[str], live: Sequence[Any]) 
             with existing_is_fine():
                 statement_id = "chatops-" + hashlib.sha256(arn.encode()).hexdigest()[:24]
                 what = {"StatementId": statement_id, "SourceArn": arn, **GRANT}
-                aws.when_free(partial(client.add_permission, FunctionName=function, **what), progress)
+                _when_free(aws, partial(client.add_permission, FunctionName=function, **what))
     for statement in live:
         if source(statement) not in wanted:
             with absent_is_fine():
                 sid = statement["Sid"]
-                aws.when_free(partial(client.remove_permission, FunctionName=function, StatementId=sid), progress)
+                _when_free(aws, partial(client.remove_permission, FunctionName=function, StatementId=sid))
+
+
+def _when_free(aws: Aws, call: Callable[[], Any]) -> None:
+    aws.retry(call, when=is_busy, say=progress, text="waiting for another change of the function to end")

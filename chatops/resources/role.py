@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..aws import STACK_TAG, Aws, absent_is_fine, code, existing_is_fine, tag_list, tag_value
+from ..aws import STACK_TAG, Aws, absent_is_fine, code, existing_is_fine
 from ..deploy.resource import Change, Live, Look, Properties, Resource, output, progress
 from .api import Api
 from .log_group import log_group_arn
 from .table import table_arn
+from .tagged import tag_list, tag_value
 
 POLICY = "chatops"
 """The name of the role's one inline policy."""

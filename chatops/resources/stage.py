@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 from ..aws import STACK_TAG, Aws, absent_is_fine, existing_is_fine
-from ..deploy.resource import Change, Live, Look, Properties, Resource, output, progress
-from . import permission, throttle
+from ..deploy.resource import Change, Live, Look, Properties, Resource, output
+from . import permission, route, throttle
 from .api import Api
-from .deployment import DeploymentFailed, delete_old, deploy, fingerprint
+from .deployment import DeploymentFailed, delete_unused, deploy, fingerprint, unused
 from .function import Function
-from .live_api import Seen, integration_id, see
+from .live_api import Seen, see, see_routes
 from .throttle import Limit
 
 __all__ = ["DeploymentFailed", "HttpStage", "Stage", "WebSocketStage"]
@@ -60,11 +61,9 @@ class Stage(Resource):
     def desired(self, aws: Aws, look: Look) -> Properties:
         api_id = output(look, self.api, "api_id")
         routes = {
-            key: {
-                "integration": self.integration_uri(aws, function),
-                **({"payload_format": self.payload_format} if self.payload_format else {}),
-                "authorization": self.authorization.get(key, "NONE"),
-            }
+            key: route.desired(
+                self.integration_uri(aws, function), self.authorization.get(key, "NONE"), self.payload_format
+            )
             for key, function in self.routes.items()
         }
         permissions: dict[str, list[str]] = {}
@@ -75,6 +74,7 @@ class Stage(Resource):
             "routes": routes,
             "permissions": {name: sorted(arns) for name, arns in permissions.items()},
             "unused_integrations": [],
+            **({"unused_deployments": []} if self.deploys else {}),
             "stages": {self.api.stage: {**self.desired_stage(routes), **limits}},
         }
 
@@ -85,16 +85,16 @@ class Stage(Resource):
         seen = self._see(aws, api.outputs["api_id"])
         if not (seen.routes or seen.integrations or seen.stages):
             return None
-        used = {integration_id(route) for route in seen.routes.values()}
         return Live(
             {
-                "routes": {key: self._live_route(route, seen) for key, route in seen.routes.items()},
+                "routes": route.live(seen, self.payload_format),
                 "permissions": {
                     name: sorted({permission.source(one) for one in statements})
                     for name, statements in seen.policies.items()
                     if statements
                 },
-                "unused_integrations": sorted(set(seen.integrations) - used),
+                "unused_integrations": route.unused_integrations(seen),
+                **({"unused_deployments": unused(seen)} if self.deploys else {}),
                 "stages": {
                     name: self._live_stage(stage, seen)
                     for name, stage in seen.stages.items()
@@ -114,20 +114,27 @@ class Stage(Resource):
             return
         api_id = api.outputs["api_id"]
         seen = self._see(aws, api_id)
-        permissions = desired["permissions"]
-        aws.together(
+        routes, permissions = desired["routes"], desired["permissions"]
+        for name, stage in desired["stages"].items():
+            throttle.forget(aws, api_id, seen.stages.get(name, {}), stage, routes)
+        *_, changed = aws.together(
             *(
                 lambda f=name: permission.permit(aws, f, permissions.get(f, []), seen.policies.get(f, []))
                 for name in {*permissions, *seen.policies}
             ),
-            lambda: self._set_routes(aws, api_id, desired, seen),
+            lambda: route.put(aws, api_id, routes, seen, self.payload_format),
         )
-        for name, stage in desired["stages"].items():
-            self._set_stage(aws, api_id, name, stage, seen)
+        served = {
+            name: self._set_stage(aws, api_id, name, stage, routes, seen, changed=changed)
+            for name, stage in desired["stages"].items()
+        }
         for name in seen.stages:
             if name not in desired["stages"] and seen.stages[name].get("Tags", {}).get(STACK_TAG) == self.stack:
+                served[name] = ""
                 with absent_is_fine():
                     aws.client("apigatewayv2").delete_stage(ApiId=api_id, StageName=name)
+        if self.deploys:
+            delete_unused(aws, api_id, seen, {name: one for name, one in served.items() if one is not None})
 
     def delete(self, aws: Aws, look: Look) -> None:
         api = look(self.api)
@@ -158,54 +165,20 @@ class Stage(Resource):
         functions = (function.function for function in self.routes.values())
         return see(aws, api_id, functions, deployments_too=self.deploys)
 
-    def _set_routes(self, aws: Aws, api_id: str, desired: Properties, seen: Seen) -> None:
-        gateway = aws.client("apigatewayv2")
-        wanted = {route["integration"] for route in desired["routes"].values()}
-        # Of two that are alike the one that routes lead to stays: the last one wins.
-        used = {integration_id(route) for route in seen.routes.values()}
-        ids = {
-            one["IntegrationUri"]: key
-            for key, one in sorted(seen.integrations.items(), key=lambda item: item[0] in used)
-            if one.get("IntegrationUri") in wanted and self._is_right(one)
-        }
-        missing = sorted(wanted - set(ids))
-        ids |= dict(
-            zip(missing, aws.together(*(lambda u=uri: self._integrate(aws, api_id, u) for uri in missing)), strict=True)
-        )
-
-        def set_route(key: str) -> None:
-            route, live = desired["routes"][key], seen.routes.get(key)
-            integration = ids[route["integration"]]
-            if live and self._live_route(live, seen) == route and integration_id(live) == integration:
-                return
-            what = {"Target": f"integrations/{integration}", "AuthorizationType": route["authorization"]}
-            if live:
-                route_id = live["RouteId"]
-                aws.when_free(lambda: gateway.update_route(ApiId=api_id, RouteId=route_id, **what), progress)
-            else:
-                with existing_is_fine():
-                    aws.when_free(lambda: gateway.create_route(ApiId=api_id, RouteKey=key, **what), progress)
-
-        def delete_route(key: str) -> None:
-            route_id = seen.routes[key]["RouteId"]
-            with absent_is_fine():
-                aws.when_free(lambda: gateway.delete_route(ApiId=api_id, RouteId=route_id), progress)
-
-        aws.together(
-            *(lambda k=key: set_route(k) for key in desired["routes"]),
-            *(lambda k=key: delete_route(k) for key in seen.routes if key not in desired["routes"]),
-        )
-        for unused in set(seen.integrations) - set(ids.values()):
-            with absent_is_fine():
-                gateway.delete_integration(ApiId=api_id, IntegrationId=unused)
-
-    def _set_stage(self, aws: Aws, api_id: str, name: str, desired: Properties, seen: Seen) -> None:
+    def _set_stage(
+        self, aws: Aws, api_id: str, name: str, desired: Properties, routes: Properties, seen: Seen, *, changed: bool
+    ) -> str | None:
+        """Makes the stage what it should be; gives the id of the deployment that it serves from now on, if of ours."""
         gateway, live = aws.client("apigatewayv2"), seen.stages.get(name)
-        if live and self._live_stage(live, seen) == desired:
-            return
+        now = self._live_stage(live, seen) if live else {}
+        # A fingerprint says what was meant to be deployed: who changes a route deploys, whatever stands there.
+        is_new = self.deploys and (changed or now.get("deployment") != desired["deployment"])
+        if now == desired and not is_new:
+            return None
         deployment: dict[str, str] = {}
-        if desired["deployment"] and not (live and self._live_stage(live, seen)["deployment"] == desired["deployment"]):
-            deployment = {"DeploymentId": deploy(aws, api_id, desired["deployment"])}
+        if is_new:
+            still = partial(self._are_still, aws, api_id, routes)
+            deployment = {"DeploymentId": deploy(aws, api_id, desired["deployment"], still)}
         if live is None:
             with existing_is_fine():
                 gateway.create_stage(
@@ -216,38 +189,22 @@ class Stage(Resource):
                     **deployment,
                     **throttle.route_settings(desired),
                 )
-            return
+            return deployment.get("DeploymentId")
         if live.get("AutoDeploy", False) != desired["auto_deploy"]:
             # A deployment cannot be chosen while AutoDeploy is on, so that goes first.
             gateway.update_stage(ApiId=api_id, StageName=name, AutoDeploy=desired["auto_deploy"])
-        throttle.apply(aws, api_id, name, desired, self._live_stage(live, seen))
         if deployment:
             gateway.update_stage(ApiId=api_id, StageName=name, **deployment)
-            delete_old(aws, api_id, name, deployment["DeploymentId"], seen)
+        throttle.apply(aws, api_id, name, desired, now)
+        return deployment.get("DeploymentId")
 
-    def _integrate(self, aws: Aws, api_id: str, uri: str) -> str:
-        made = aws.client("apigatewayv2").create_integration(
-            ApiId=api_id, IntegrationUri=uri, **self.integration_settings()
-        )
-        return str(made["IntegrationId"])
+    def _are_still(self, aws: Aws, api_id: str, routes: Properties) -> bool:
+        """Whether the API has these routes and no others, now."""
+        return route.live(see_routes(aws, api_id), self.payload_format) == routes
 
     def integration_settings(self) -> dict[str, str]:
-        return {"IntegrationType": "AWS_PROXY", "IntegrationMethod": "POST"}
-
-    def _is_right(self, integration: Any) -> bool:
-        return bool(
-            integration["IntegrationType"] == "AWS_PROXY"
-            and self.payload_format in (None, integration.get("PayloadFormatVersion"))
-        )
-
-    def _live_route(self, route: Any, seen: Seen) -> Properties:
-        found = seen.integrations.get(integration_id(route), {})
-        proxy = "" if found.get("IntegrationType") == "AWS_PROXY" else f"{found.get('IntegrationType', 'no')} "
-        return {
-            "integration": f"{proxy}{found.get('IntegrationUri', 'integration')}",
-            **({"payload_format": found.get("PayloadFormatVersion")} if self.payload_format else {}),
-            "authorization": route.get("AuthorizationType", "NONE"),
-        }
+        """What an integration is beside its address."""
+        return route.integration_settings(self.payload_format)
 
     def _live_stage(self, stage: Any, seen: Seen) -> Properties:
         return {
@@ -285,9 +242,6 @@ class HttpStage(Stage):
 
     def integration_uri(self, aws: Aws, function: Function) -> str:
         return function.arn(aws)
-
-    def integration_settings(self) -> dict[str, str]:
-        return {**super().integration_settings(), "PayloadFormatVersion": "2.0"}
 
     def source_arn(self, aws: Aws, api_id: str, route: str) -> str:
         method, _, path = route.partition(" ")

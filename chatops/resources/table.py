@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..aws import STACK_TAG, Aws, absent_is_fine, code, existing_is_fine, tag_list, tag_value
+from ..aws import STACK_TAG, Aws, absent_is_fine, code, existing_is_fine
 from ..deploy.resource import Blocked, Change, Live, Look, Properties, Resource, progress
-from .tagged import owner
+from .tagged import owner, tag_list, tag_value
 
 TTL_ATTRIBUTE = "expiresAt"
 """Epoch seconds after which DynamoDB may delete a row; connect writes it."""

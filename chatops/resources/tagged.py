@@ -1,8 +1,8 @@
-"""What one listing says of everything that carries the stack's tag."""
+"""What one listing says of everything that carries the stack's tag, and tags as DynamoDB and IAM have them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ..aws import STACK_TAG, Aws
 from ..deploy.resource import is_hearsay_enough, once
@@ -25,3 +25,13 @@ def owner(aws: Aws, stack: str, arn: str, ask: Callable[[], str | None]) -> str 
     The listing lags behind: what it does not show may be ours, and what it shows may have lost its tag a moment ago.
     """
     return stack if is_hearsay_enough() and arn in tagged(aws, stack) else ask()
+
+
+def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tags in the form that DynamoDB and IAM take them in."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def tag_value(tags: list[dict[str, str]], key: str) -> str | None:
+    """The value of one tag in the form that DynamoDB and IAM give them in."""
+    return next((one["Value"] for one in tags if one["Key"] == key), None)

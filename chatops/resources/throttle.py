@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-prote
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from ..aws import Aws, absent_is_fine
@@ -61,14 +61,24 @@ def route_settings(desired: Properties) -> dict[str, Any]:
     }
 
 
-def apply(aws: Aws, api_id: str, name: str, desired: Properties, live: Properties) -> None:
-    """Gives a stage the limits that it should have."""
-    if all(desired[key] == live[key] for key in ("throttle", "route_throttles")):
-        return
-    gateway = aws.client("apigatewayv2")
-    now = gateway.update_stage(ApiId=api_id, StageName=name, **route_settings(desired))
-    for route, one in now.get("RouteSettings", {}).items():
-        # An update may add to what is there; then what is not wanted is still there.
-        if route not in desired["route_throttles"] and limit_in(one):
+def forget(aws: Aws, api_id: str, stage: Any, desired: Properties, routes: Collection[str]) -> None:
+    """Takes the settings off a live stage that it is not to have, and off those of its routes that go.
+
+    API Gateway refuses every later update of a stage that has settings for a route that is gone.
+    https://github.com/hashicorp/terraform-provider-aws/issues/16094
+    """
+    settings = stage.get("RouteSettings", {})
+    for route in list(settings):
+        is_wanted = not desired["throttle"] or route in desired["route_throttles"] or not limit_in(settings[route])
+        if route not in routes or not is_wanted:
             with absent_is_fine():
-                gateway.delete_route_settings(ApiId=api_id, StageName=name, RouteKey=route)
+                aws.client("apigatewayv2").delete_route_settings(
+                    ApiId=api_id, StageName=stage["StageName"], RouteKey=route
+                )
+            del settings[route]
+
+
+def apply(aws: Aws, api_id: str, name: str, desired: Properties, live: Properties) -> None:
+    """Gives a stage the limits that it should have, once `forget` has taken away the others."""
+    if any(desired[key] != live[key] for key in ("throttle", "route_throttles")):
+        aws.client("apigatewayv2").update_stage(ApiId=api_id, StageName=name, **route_settings(desired))

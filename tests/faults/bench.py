@@ -272,6 +272,7 @@ class Bench:
                 for one in routes
             },
             "stages": stages,
+            "deployments of ours": sorted(one for one in deployments.values() if str(one).startswith("chatops ")),
         }
 
     def permissions(self, function: str) -> list[Any]:

@@ -232,9 +232,18 @@ DRIFTS = [
     Drift("an unused integration", another_integration, (f"{WS}:unused_integrations",)),
     Drift("a missing permission", not_permitted, (f"{WS}:permissions.send",)),
     Drift("a broad permission", all_permitted, (f"{WS}:permissions.send",)),
-    Drift("another deployment", older_deployment, (f"{WS}:stages.demo.deployment",)),
+    Drift("another deployment", older_deployment, (f"{WS}:stages.demo.deployment", f"{WS}:unused_deployments")),
+    Drift(
+        "a deployment that no stage serves",
+        gateway("create_deployment", Description="chatops 0123456789abcdef"),
+        (f"{WS}:unused_deployments",),
+    ),
     Drift("one more stage", another_stage, (f"{WS}:stages.theirs",)),
-    Drift("a deleted stage", gateway("delete_stage", StageName="demo"), (f"{WS}:stages.demo",)),
+    Drift(
+        "a deleted stage",
+        gateway("delete_stage", StageName="demo"),
+        (f"{WS}:stages.demo", f"{WS}:unused_deployments"),
+    ),
     Drift(
         "AutoDeploy on",
         gateway("update_stage", StageName="demo", AutoDeploy=True),

@@ -83,7 +83,7 @@ def test_where_aws_is_slow_everything_is_waited_for(bench: Bench) -> None:
     assert finished.code == 0, finished
     assert [one for one in bench.proxy.trace if one.request.operation == "DeleteApi" and one.status == 429]
     told = [one["text"] for one in finished.documents if one["event"] == "progress"]
-    assert [one for one in told if "deletions" in one and " s)" in one], "how long it waits is not shown"
+    assert [one for one in told if "deletions" in one and " s left)" in one], "how long it waits is not shown"
     assert bench.names() == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,13 +11,17 @@ from botocore.exceptions import ClientError
 
 from chatops.aws import STACK_TAG
 from chatops.deploy.plan import Action
-from chatops.deploy.resource import Blocked, Change, Live, Resource
+from chatops.deploy.resource import Blocked, Change, Live, Resource, listen
+from chatops.resources.api import DELETE_EVERY, DELETE_LIMIT
 
 from .stand import STACK, Scripted, ScriptedAws, client_error, http, plan, websocket
 
 SELECTION = "$request.body.action"
 NOON = datetime(2025, 1, 31, 12, tzinfo=timezone.utc)
 THROTTLED = client_error("TooManyRequestsException", status=429)
+CONCURRENT = client_error(
+    "ConflictException", "Unable to complete operation due to concurrent modification.", status=409
+)
 GONE = client_error("NotFoundException", status=404)
 
 
@@ -160,8 +165,9 @@ def test_a_new_api_carries_the_tag_from_the_start() -> None:
     }
 
 
-def test_a_deletion_that_is_throttled_is_tried_again_for_minutes() -> None:
-    aws = gateway(api("a"), delete_api=[*[THROTTLED] * 12, {}])
+@pytest.mark.parametrize("refusal", [THROTTLED, CONCURRENT], ids=["too many", "another change"])
+def test_a_deletion_that_is_refused_for_a_while_is_tried_again_for_minutes(refusal: ClientError) -> None:
+    aws = gateway(api("a"), delete_api=[*[refusal] * 12, {}])
     websocket().delete(aws, nothing)
     assert deleted(aws) == ["a"] * 13
 
@@ -171,6 +177,28 @@ def test_a_deletion_that_is_throttled_for_ever_is_told_after_a_limit() -> None:
     with aws.time_flies(), pytest.raises(ClientError, match="TooManyRequests"):
         websocket().delete(aws, nothing)
     assert 120 <= aws.waited <= 400
+
+
+def test_a_deletion_waits_for_its_turn_and_has_little_time_left_where_another_one_took_it_all() -> None:
+    aws = gateway(api("a"), delete_api=THROTTLED)
+    told: list[str] = []
+    listen(told.append)
+
+    def pause(seconds: float) -> None:
+        aws.waited += seconds
+        if aws.waited >= DELETE_LIMIT and not deleted(aws):
+            aws.deleting_api.release()
+
+    assert aws.deleting_api.acquire(blocking=False)
+    with aws.time_flies(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("chatops.resources.api.time", SimpleNamespace(monotonic=lambda: aws.waited))
+        patch.setattr(aws, "pause", pause)
+        with pytest.raises(ClientError, match="TooManyRequests"):
+            websocket().delete(aws, nothing)
+    assert DELETE_LIMIT + DELETE_EVERY <= aws.waited <= DELETE_LIMIT + DELETE_EVERY + 5
+    assert told[0] == "waiting for another API to be deleted"
+    assert f", {DELETE_EVERY:.0f} s left)" in next(text for text in told if "left" in text)
+    assert not aws.deleting_api.locked()
 
 
 def test_one_that_somebody_deleted_meanwhile_is_fine() -> None:

@@ -42,6 +42,27 @@ def test_only_statements_about_this_api_or_about_any_are_told() -> None:
     assert [one["Sid"] for one in found] == ["1", "2", "3"]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "is_about_ours"),
+    [
+        ("arn:aws:execute-api:ap-northeast-2:123456789012:*", True),
+        ("arn:aws:execute-api:ap-northeast-2:123456789012:*/*/sendMessage", True),
+        ("arn:aws:execute-api:ap-northeast-2:123456789012:ab?/demo/*", True),
+        ("arn:aws:execute-api:*", True),
+        ("arn:aws:execute-api:ap-northeast-2:123456789012:abc/*", True),
+        ("arn:aws:execute-api:ap-northeast-2:123456789012:abc", True),
+        ("arn:aws:execute-api:ap-northeast-2:123456789012:x*/demo/*", False),
+        ("arn:aws:execute-api:ap-northeast-2:123456789012:abcd/*", False),
+        ("arn:aws:execute-api:ap-northeast-2:123456789012:other/*/abc/", False),
+    ],
+)
+def test_a_statement_about_apis_of_a_pattern_is_about_every_api_that_it_matches(
+    pattern: str, is_about_ours: bool
+) -> None:
+    lambda_ = Scripted(get_policy=policy(statement("1", pattern)))
+    assert bool(permission.statements(ScriptedAws(lambda_=lambda_), "send", "abc")) is is_about_ours
+
+
 def test_a_function_without_a_policy_or_without_existence_lets_nobody_in() -> None:
     assert permission.statements(ScriptedAws(lambda_=Scripted(get_policy=MISSING)), "send", "abc") == []
 

@@ -6,7 +6,8 @@ Most of it against a local AWS; what that does not do (conflicts, slow and faili
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from chatops.aws import STACK_TAG, absent_is_fine
 from chatops.deploy.plan import Action
 from chatops.deploy.resource import Blocked, Change, Live, Look
 from chatops.resources.stage import DeploymentFailed, HttpStage, Stage, WebSocketStage
+from chatops.resources.throttle import Limit
 
 from . import stand
 from .stand import (
@@ -93,6 +95,17 @@ class Seen:
         made = self.gateway.create_deployment(ApiId=self.api_id, Description=description)
         self.gateway.update_stage(ApiId=self.api_id, StageName=stage, DeploymentId=made["DeploymentId"])
         return str(made["DeploymentId"])
+
+
+@contextmanager
+def listening(aws: StandAws, event: str, handler: Callable[..., None]) -> Iterator[None]:
+    """Within it a handler sees every call of one operation before it is made."""
+    events = aws.client("apigatewayv2").meta.events
+    events.register(event, handler)
+    try:
+        yield
+    finally:
+        events.unregister(event, handler)
 
 
 def allowed(aws: StandAws, name: str = "send") -> list[tuple[str, str]]:
@@ -255,7 +268,7 @@ def test_a_stage_that_serves_another_deployment_is_not_live_and_is_deployed_agai
     up(aws, stage)
     seen = Seen(aws, stage)
     by_hand = seen.deploy()
-    assert differing(aws, stage) == ["stages.demo.deployment"]
+    assert differing(aws, stage) == ["unused_deployments", "stages.demo.deployment"]
     aws.calls.clear()
     up(aws, stage)
     assert {"CreateDeployment", "UpdateStage"} <= set(aws.calls)
@@ -293,7 +306,7 @@ def test_a_stage_that_is_missing_is_made_again_with_its_tag(aws: StandAws) -> No
     up(aws, stage)
     seen = Seen(aws, stage)
     seen.gateway.delete_stage(ApiId=seen.api_id, StageName="demo")
-    assert differing(aws, stage) == ["stages.demo"]
+    assert differing(aws, stage) == ["unused_deployments", "stages.demo"]
     up(aws, stage)
     assert seen.stages["demo"]["Tags"] == {STACK_TAG: STACK}
 
@@ -341,6 +354,96 @@ def test_the_same_routes_are_deployed_once_and_other_routes_again(aws: StandAws)
     assert aws.calls == []
     up(aws, websocket_stage("more"))
     assert aws.calls.count("CreateDeployment") == 1
+
+
+@e2e
+def test_a_deployment_of_ours_that_no_stage_serves_is_a_difference_and_goes(aws: StandAws) -> None:
+    """What a run leaves that is killed between a deployment and the stage that is to serve it."""
+    up(aws, websocket_stage())
+    seen = Seen(aws, websocket_stage())
+    for description in ("chatops 0123456789abcdef", "by hand"):
+        seen.gateway.create_deployment(ApiId=seen.api_id, Description=description)
+    assert differing(aws, websocket_stage()) == ["unused_deployments"]
+    aws.calls.clear()
+    up(aws, websocket_stage())
+    assert aws.calls == ["DeleteDeployment"]
+    assert sorted(one[:7] for one in seen.deployments.values()) == ["by hand", "chatops"]
+    assert plan(aws, websocket_stage()).in_sync
+
+
+@e2e
+def test_a_route_that_was_repaired_is_deployed_whatever_the_fingerprint_says(aws: StandAws) -> None:
+    stage = websocket_stage()
+    up(aws, stage)
+    seen = Seen(aws, stage)
+    before = seen.stages["demo"]["DeploymentId"]
+    route_id = seen.routes["$connect"]["RouteId"]
+    seen.gateway.update_route(ApiId=seen.api_id, RouteId=route_id, AuthorizationType="AWS_IAM")
+    up(aws, stage)
+    assert seen.stages["demo"]["DeploymentId"] != before
+    assert list(seen.deployments) == [seen.stages["demo"]["DeploymentId"]]
+
+
+@e2e
+@pytest.mark.parametrize("first", [True, False], ids=["the first deployment", "a later one"])
+def test_routes_that_somebody_changes_while_they_are_deployed_are_never_served_as_ours(
+    aws: StandAws, first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatops.resources.deployment.SHOWN", 0.1)
+    stage = websocket_stage("more")
+    if not first:
+        up(aws, websocket_stage())
+    hand = StandAws(aws.endpoint_url).client("apigatewayv2")
+    meddled: list[str] = []
+
+    def meddle(params: dict[str, Any], **_: Any) -> None:
+        if not meddled:
+            api_id = params["url_path"].split("/")[3]
+            route = next(one for one in hand.get_routes(ApiId=api_id)["Items"] if one["RouteKey"] == "$connect")
+            hand.update_route(ApiId=api_id, RouteId=route["RouteId"], AuthorizationType="AWS_IAM")
+            meddled.append(api_id)
+
+    with listening(aws, "before-call.apigatewayv2.CreateDeployment", meddle), pytest.raises(DeploymentFailed):
+        up(aws, stage)
+    assert meddled
+    seen = Seen(aws, stage)
+    served = {name: seen.deployments[one["DeploymentId"]] for name, one in seen.stages.items()}
+    mine = stage.desired(aws, lambda one: live(aws, one))["stages"]["demo"]["deployment"]
+    assert mine not in {*served.values(), *seen.deployments.values()}
+    up(aws, stage)
+    assert seen.deployments == {seen.stages["demo"]["DeploymentId"]: mine}
+    assert plan(aws, stage).in_sync
+
+
+@e2e
+@pytest.mark.parametrize("limited", [True, False], ids=["limits of ours", "limits of others"])
+def test_a_route_goes_with_the_limit_of_its_own_that_would_stop_every_later_update(
+    aws: StandAws, limited: bool
+) -> None:
+    limits: dict[str, Any] = {"limit": Limit(50, 100), "route_limits": {"more": Limit(5, 10)}} if limited else {}
+    before = replace(websocket_stage("more", "kept"), **limits)
+    after = replace(websocket_stage("kept"), limit=limits.get("limit"))
+    up(aws, before)
+    seen = Seen(aws, before)
+    theirs = {one: {"ThrottlingRateLimit": 9.0, "ThrottlingBurstLimit": 9} for one in ("more", "kept")}
+    if not limited:
+        seen.gateway.update_stage(ApiId=seen.api_id, StageName="demo", RouteSettings=theirs)
+    hand = StandAws(aws.endpoint_url).client("apigatewayv2")
+
+    def refuse(**_: Any) -> None:
+        routes = {one["RouteKey"] for one in hand.get_routes(ApiId=seen.api_id)["Items"]}
+        settings = hand.get_stage(ApiId=seen.api_id, StageName="demo").get("RouteSettings", {})
+        gone = [key for key, one in settings.items() if one and key not in routes]
+        if gone:
+            text = f"Unable to find Route by key {gone[0]} within the provided RouteSettings"
+            raise client_error("NotFoundException", text, "UpdateStage", 404)
+
+    with listening(aws, "before-call.apigatewayv2.UpdateStage", refuse):
+        up(aws, after)
+        assert plan(aws, after).in_sync
+        up(aws, replace(after, limit=Limit(60, 100)))
+    settings = {key: one for key, one in seen.stages["demo"].get("RouteSettings", {}).items() if one}
+    assert list(settings) == ([] if limited else ["kept"])
 
 
 @e2e
@@ -459,12 +562,6 @@ def test_a_stack_goes_with_all_that_somebody_added_to_its_api(aws: StandAws) -> 
 
 # What the local AWS does not do: conflicts, and deployments that are slow or fail.
 
-CONCURRENT = client_error(
-    "ConflictException",
-    "Unable to complete operation due to concurrent modification. Please try again later.",
-    status=409,
-)
-
 
 def owned_by(owner: str | None) -> Look:
     """Only the API is known, and whose it is."""
@@ -477,8 +574,14 @@ known = owned_by(STACK)
 def gateway(**answers: Any) -> Scripted:
     """An API Gateway where nothing is yet, and everything works but what is said here."""
     empty: dict[str, Any] = {"Items": []}
+    uri = websocket_stage().integration_uri(ScriptedAws(), function())
     usual = {
-        **dict.fromkeys(("get_routes", "get_integrations", "get_stages", "get_deployments"), empty),
+        **dict.fromkeys(("get_stages", "get_deployments"), empty),
+        "get_routes": [empty, {"Items": [{"RouteKey": "$connect", "RouteId": "r1", "Target": "integrations/i1"}]}],
+        "get_integrations": [
+            empty,
+            {"Items": [{"IntegrationId": "i1", "IntegrationUri": uri, "IntegrationType": "AWS_PROXY"}]},
+        ],
         "create_integration": {"IntegrationId": "i1"},
         "create_deployment": {"DeploymentId": "d1"},
         "get_deployment": {"DeploymentStatus": "DEPLOYED"},
@@ -536,31 +639,11 @@ def test_a_deployment_that_fails_is_told_with_its_reason_and_never_served() -> N
     assert "create_stage" not in client.called()
 
 
-def test_a_route_that_is_made_while_another_one_is_is_made_all_the_same() -> None:
-    client = gateway(create_route=[CONCURRENT, CONCURRENT, {}])
-    create(client)
-    assert client.called("create_route") == ["create_route"] * 3
-
-
 def test_a_route_that_another_run_made_meanwhile_is_fine() -> None:
     exists = client_error("ConflictException", "Route with key $connect already exists for this API", status=409)
     client = gateway(create_route=exists)
     assert create(client).waited == 0
     assert client.called("create_route") == ["create_route"]
-
-
-def test_a_route_that_is_deleted_while_another_one_is_is_deleted_all_the_same() -> None:
-    old = {"RouteKey": "old", "RouteId": "r1", "Target": "integrations/i9"}
-    client = gateway(get_routes={"Items": [old]}, delete_route=[CONCURRENT, {}])
-    update(client)
-    assert client.called("delete_route") == ["delete_route"] * 2
-
-
-def test_a_route_that_is_changed_while_another_one_is_is_changed_all_the_same() -> None:
-    old = {"RouteKey": "$connect", "RouteId": "r1", "Target": "integrations/i9"}
-    client = gateway(get_routes={"Items": [old]}, update_route=[CONCURRENT, {}])
-    update(client)
-    assert client.called("update_route") == ["update_route"] * 2
 
 
 def test_an_integration_that_a_route_still_uses_is_never_deleted() -> None:

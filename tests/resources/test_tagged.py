@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from chatops.deploy.resource import sharing
-from chatops.resources.tagged import owner
+from chatops.resources.tagged import owner, tag_list, tag_value
 
 from .stand import STACK, Scripted, ScriptedAws
 
@@ -53,3 +53,9 @@ def test_the_listing_is_read_once_for_all() -> None:
         for arn in (TABLE, GROUP):
             assert owner(one, STACK, arn, answer(None)) == STACK
     assert one.scripts["resourcegroupstaggingapi"].called() == ["get_resources"]
+
+
+def test_tags_as_a_list_and_back() -> None:
+    tags = tag_list({"a": "1", "b": "2"})
+    assert tags == [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]
+    assert (tag_value(tags, "b"), tag_value(tags, "c"), tag_value([], "a")) == ("2", None, None)
