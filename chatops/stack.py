@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from .resources.throttle import Limit
 SERVICES = ("resourcegroupstaggingapi", "dynamodb", "logs", "apigatewayv2", "iam", "lambda")
 """Whom a plan asks, in the order in which it does."""
 DEFAULT_KEY = "connectionId"
+LOOKS = 4
+"""How often `down` looks again for log groups that come back."""
 ORIGINS = "ALLOWED_ORIGINS"
 """Where the connect function finds the pages that may open the chat; without it all may."""
 CONNECTIONS_ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
@@ -163,9 +165,23 @@ class Stack:
         with sharing():
             return left, {**observed, **observe(left, self.aws)}
 
-    def remains(self) -> list[str]:
-        """The names of what still exists of this stack and is its own."""
-        return [step.name for step in self.plan_down().of(Action.DELETE)]
+    def remains(self, deleted: Sequence[Resource] = ()) -> list[str]:
+        """The names of what exists of this stack and is its own, and of what was `deleted` and is back without a tag.
+
+        A function's last invocation can bring its log group back: that one is deleted again.
+        """
+        for look in range(LOOKS):
+            left, observed = self._observe(self.doomed)
+            unseen = [one for one in deleted if one.name not in observed and isinstance(one, LogGroup)]
+            observed |= observe(unseen, self.aws)
+            back = [one for one in deleted if _may_be_ours(observed.get(one.name), self.config.stack)]
+            groups = [one for one in back if isinstance(one, LogGroup)]
+            if not groups or look == LOOKS - 1:
+                break
+            self.aws.together(*(partial(one.delete, self.aws, lambda _: None) for one in groups))
+            self.aws.pause(1.0)
+        ours = [step.resource for step in plan_down([*self.doomed, *left], observed).of(Action.DELETE)]
+        return sorted({one.name for one in (*ours, *back)})
 
     def leftovers(self) -> list[Resource]:
         """What carries this stack's tag and is not in the config (any more)."""
@@ -260,6 +276,10 @@ def outputs(stack: Stack, live: Mapping[str, Live | None]) -> dict[str, Any]:
         if found:
             urls[key] = found.outputs["http_url"]
     return {"websocket_url": api.outputs["websocket_url"] if api else None, "http_urls": urls}
+
+
+def _may_be_ours(seen: Live | Blocked | None, stack: str) -> bool:
+    return isinstance(seen, Live) and seen.owner in (None, stack)
 
 
 def _limits(throttle: Throttle) -> tuple[Limit, dict[str, Limit]]:

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -360,3 +361,22 @@ def test_a_person_can_be_asked_only_at_a_terminal(monkeypatch: pytest.MonkeyPatc
     assert Output().is_interactive
     monkeypatch.setattr("sys.stdin", io.StringIO())
     assert not Output().is_interactive
+
+
+def test_what_a_step_waits_for_is_told_now_and_then_where_there_is_no_terminal(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("chatops.render.events.time", SimpleNamespace(monotonic=lambda: now[0]))
+    with Output().watching() as emit:
+        emit(events.Started(NAME, Action.DELETE))
+        for second in range(25):
+            now[0] = 100.0 + second
+            emit(events.Progressed(NAME, Action.DELETE, f"trying again ({second} s)"))
+    assert capsys.readouterr().err.splitlines() == [f"… {NAME}  trying again ({at} s)" for at in (10, 20)]
+
+
+def test_an_adopted_resource_is_shown_with_what_was_changed_of_it(capsys: Captured) -> None:
+    with Output().watching() as emit:
+        emit(events.Finished(NAME, Action.ADOPT, 1.0, ("retention",)))
+    assert capsys.readouterr().err.endswith("1.0 s  retention\n")

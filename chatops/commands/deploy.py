@@ -200,7 +200,7 @@ def _apply(session: Session, plan: Any, verb: str, prove: Callable[[], int] | No
         session.output.summary(session.where, outcome, urls, f"Mend what failed, then run `chatops {verb}` again.")
         return FAILED
     if verb == "down":
-        return _prove_gone(session, outcome, urls)
+        return _prove_gone(session, plan, outcome, urls)
     closed = is_closed(session.stack)
     address = '"$(chatops invite)"' if closed else urls["websocket_url"]
     hint = f'Try it: wscat -c {address}   then  {{"action":"sendMessage", "message":"Hello! bs~"}}'
@@ -220,11 +220,17 @@ def _proved(session: Session, prove: Callable[[], int]) -> int:
         return session.output.error(error).exit_code
 
 
-def _prove_gone(session: Session, outcome: Any, urls: dict[str, Any]) -> int:
-    remains = session.stack.remains()
+def _prove_gone(session: Session, plan: Any, outcome: Any, urls: dict[str, Any]) -> int:
+    from ..deploy.apply import NotConverged
+    from ..deploy.plan import Action
+
+    remains = session.stack.remains([step.resource for step in plan.of(Action.DELETE)])
     if not remains:
         session.output.summary(session.where, outcome, urls, "Looked again: nothing of this stack is left.")
         return 0
+    for name in remains:
+        outcome.done.pop(name, None)
+        outcome.failed[name] = NotConverged(name, ["existence"])
     hint = f"Looked again, and this is back or still there: {', '.join(remains)}. Run `chatops down` again."
     session.output.summary(session.where, outcome, urls, hint)
     return FAILED

@@ -23,7 +23,7 @@ from ..deploy.plan import Action, Plan
 from ..errors import FAILED, Explanation, explain
 from ..text import visible, visible_lines
 from .advice import Advice
-from .events import Board, plainly
+from .events import Board, Lines
 from .steps import CHANGING, LOOKS, explained, step_text
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class Output:
             with Live(board, console=self.err, refresh_per_second=12, transient=True) as live:
                 yield lambda event: board.take(event, live)
         else:
-            yield lambda event: plainly(event, self.err, self.told)
+            yield Lines(self.err, self.told).take
 
     def summary(self, where: Mapping[str, Any], outcome: Outcome, outputs: dict[str, Any], next_step: str) -> None:
         """How it ended, and the addresses to use."""

@@ -17,6 +17,8 @@ from ..errors import Explanation, explain
 from ..text import visible
 from .steps import LOOKS, explained
 
+EVERY = 10.0
+"""Seconds between two lines about what a step waits for, where lines cannot be changed."""
 Told = Callable[[Explanation, str], Text]
 
 
@@ -57,11 +59,25 @@ class Board:
         return Group(*lines)
 
 
-def plainly(event: events.Event, console: Console, told: Told = explained) -> None:
-    """Prints an event as a line, where it has one."""
-    line = _event_line(event, told)
-    if line:
-        console.print(line)
+class Lines:
+    """An event as a line, where it has one. What a step waits for is told now and then, not at each try."""
+
+    def __init__(self, console: Console, told: Told = explained) -> None:
+        self._console, self._told = console, told
+        self._last: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def take(self, event: events.Event) -> None:
+        """Prints what there is to say of an event."""
+        now = time.monotonic()
+        with self._lock:
+            last = self._last.setdefault(event.resource, now)
+            if isinstance(event, events.Progressed) and now - last < EVERY:
+                return
+            self._last[event.resource] = now
+        line = _event_line(event, self._told)
+        if line:
+            self._console.print(line)
 
 
 def _event_line(event: events.Event, told: Told) -> Text | None:
@@ -73,6 +89,8 @@ def _event_line(event: events.Event, told: Told) -> Text | None:
         paths = f"  {', '.join(event.paths)}" if event.action in (Action.UPDATE, Action.ADOPT) else ""
         done = (f"{symbol} {name}", style)
         return Text.assemble(done, f"  {word}", (f"  {event.seconds:.1f} s{visible(paths)}", "dim"))
+    if isinstance(event, events.Progressed):
+        return Text(f"… {name}  {visible(event.text)}", style="dim")
     if isinstance(event, events.Failed):
         return Text.assemble((f"✗ {name}  failed\n", "bold red"), told(explain(event.error), "    "))
     if isinstance(event, events.Skipped):

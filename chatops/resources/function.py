@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from botocore.exceptions import ClientError
 
 from ..aws import STACK_TAG, Aws, absent_is_fine, code, existing_is_fine, is_busy
-from ..deploy.resource import Change, Live, Look, Properties, Resource, output, progress
+from ..deploy.resource import Blocked, Change, Live, Look, Properties, Resource, output, progress
 from .log_group import LogGroup
 from .role import Role
 
@@ -81,7 +81,9 @@ class Function(Resource):
     def observe(self, aws: Aws, look: Look) -> Live | None:
         with absent_is_fine():
             found = aws.client("lambda").get_function(FunctionName=self.function)
-            now = found["Configuration"]
+            now, owned = found["Configuration"], owner(aws, found)
+            if owned is None:
+                _refuse_what_cannot_be_adopted(self.function, now)
             return Live(
                 {
                     "runtime": now.get("Runtime"),
@@ -103,7 +105,7 @@ class Function(Resource):
                     "state": now.get("State", "Active"),
                     "last_update_status": now.get("LastUpdateStatus", "Successful"),
                 },
-                owner(aws, found),
+                owned,
             )
         return None
 
@@ -198,6 +200,22 @@ def owner(aws: Aws, found: Any) -> str | None:
         tags = aws.client("lambda").list_tags(Resource=found["Configuration"]["FunctionArn"]).get("Tags", {})
     stack: str | None = tags.get(STACK_TAG)
     return stack
+
+
+def _refuse_what_cannot_be_adopted(name: str, now: Any) -> None:
+    """Raises Blocked for a function of somebody else's that no change makes one of ours."""
+    other = "or choose another name or prefix in the config"
+    if now.get("PackageType") == "Image":
+        raise Blocked(
+            f"the function {name} exists, and is made from a container image: Lambda cannot give it a zip instead",
+            f"Delete it, {other}.",
+        )
+    if now.get("VpcConfig", {}).get("VpcId"):
+        raise Blocked(
+            f"the function {name} exists, and runs in a VPC, which the role that chatops gives it does not allow",
+            f"Take it out of its VPC (`aws lambda update-function-configuration --function-name {name} "
+            f"--vpc-config SubnetIds=[],SecurityGroupIds=[]`), {other}.",
+        )
 
 
 class FunctionFailed(Exception):

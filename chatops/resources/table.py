@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from botocore.exceptions import ClientError
+
 from ..aws import STACK_TAG, Aws, absent_is_fine, code, existing_is_fine
 from ..deploy.resource import Blocked, Change, Live, Look, Properties, Resource, progress
 from .tagged import owner, tag_list, tag_value
@@ -123,13 +125,24 @@ class Table(Resource):
         now = dynamodb.describe_time_to_live(TableName=self.table)["TimeToLiveDescription"]
         if now["TimeToLiveStatus"] in ("ENABLED", "ENABLING") and now.get("AttributeName") == TTL_ATTRIBUTE:
             return
-        # One change an hour, says AWS; a table adopted with another attribute needs two: off, then on.
-        # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html
+        # A table adopted with another attribute needs two changes: off, then on.
         if now["TimeToLiveStatus"] == "ENABLED":
-            other = {"Enabled": False, "AttributeName": now["AttributeName"]}
-            dynamodb.update_time_to_live(TableName=self.table, TimeToLiveSpecification=other)
-        wanted = {"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
-        dynamodb.update_time_to_live(TableName=self.table, TimeToLiveSpecification=wanted)
+            self._change_time_to_live(aws, now["AttributeName"], enabled=False)
+        self._change_time_to_live(aws, TTL_ATTRIBUTE, enabled=True)
+
+    def _change_time_to_live(self, aws: Aws, attribute: str, *, enabled: bool) -> None:
+        wanted = {"Enabled": enabled, "AttributeName": attribute}
+        try:
+            aws.client("dynamodb").update_time_to_live(TableName=self.table, TimeToLiveSpecification=wanted)
+        except ClientError as error:
+            # One change an hour, says AWS, and refuses others with no code of their own.
+            # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html
+            if "modified multiple times" not in str(error):
+                raise
+            raise Blocked(
+                f"DynamoDB changes a table's time to live once an hour, and has just changed that of {self.table}",
+                "Run `chatops up` again in an hour. The chat works until then; rows of lost connections stay.",
+            ) from None
 
     def _status(self, aws: Aws) -> str | None:
         with absent_is_fine():

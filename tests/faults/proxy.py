@@ -145,11 +145,12 @@ class Dropped(Exception):
 
 
 class Proxy:
-    """A running proxy at `url`. `kill` is what ends the client when a fault asks for it."""
+    """A running proxy at `url`. `kill` ends the client when a fault asks for it; `after` is told of what was done."""
 
     def __init__(self, upstream: str) -> None:
         self.upstream = urlsplit(upstream)
         self.kill: Callable[[], None] = lambda: None
+        self.after: Callable[[Request], None] = lambda _: None
         self.weather = CLEAR
         self.trace: list[Call] = []
         self.broken: list[Call] = []
@@ -191,6 +192,7 @@ class Proxy:
 
     def forget(self) -> None:
         """The AWS behind was emptied."""
+        self.after = lambda _: None
         self.plan()
         self._clear()
 
@@ -319,6 +321,7 @@ class Proxy:
         asked = time.monotonic()
         call.forwarded = True
         reply = self._completed(request, self._forward(method, target, headers, body))
+        self.after(request)
         with self._lock:
             if request.is_write and reply.status < 300:
                 self._written[request.service] = time.monotonic()

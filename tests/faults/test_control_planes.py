@@ -9,7 +9,8 @@ import pytest
 
 from chatops.aws import RATES, absent_is_fine
 
-from .bench import Bench
+from .bench import SMALL, Bench
+from .calls import Request
 from .proxy import CLEAR, Fault, Kind, Weather
 
 BUDGETS = {"first up": 175, "second up": 50, "down": 195}
@@ -90,6 +91,36 @@ def test_what_somebody_deletes_while_down_runs_is_no_error(bench: Bench) -> None
     ended = running.end()
     assert ended.code == 0, ended
     assert bench.names() == []
+
+
+@pytest.mark.parametrize(
+    ("times", "code"), [(1, 0), pytest.param(99, 1, marks=pytest.mark.whole)], ids=["once", "for ever"]
+)
+def test_a_log_group_that_a_last_invocation_brings_back_is_deleted_again(bench: Bench, times: int, code: int) -> None:
+    file = bench.write(SMALL)
+    bench.up(file)
+    group, seen = "/aws/lambda/send", Counter[str]()
+
+    def invoke(request: Request) -> None:
+        """Brings the group back: at first once it was seen to be gone, later as soon as it is."""
+        about = str({**request.parameters})
+        if group not in about:
+            return
+        seen[request.operation] += 1
+        is_time = request.operation == ("DeleteLogGroup" if seen["back"] else "DescribeLogGroups")
+        if seen["DeleteLogGroup"] and is_time and seen["back"] < times:
+            bench.client("logs").create_log_group(logGroupName=group)
+            seen["back"] += 1
+
+    bench.proxy.plan()
+    bench.proxy.after = invoke
+    finished = bench.run("down", "--yes", config=file)
+    assert seen["back"]
+    assert finished.code == code, finished
+    name = f"log_group.{group}"
+    assert finished.last["failed"] == ([name] if code else [])
+    assert (name in finished.last["deleted"]) is not bool(code)
+    assert bench.names() == ([group] if code else [])
 
 
 @pytest.mark.parametrize(

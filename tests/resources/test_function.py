@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from chatops.aws import STACK_TAG, Interrupted, TimedOut
 from chatops.deploy.plan import Action
-from chatops.deploy.resource import PLACEHOLDER, Change, Live, Look, Resource, listen
+from chatops.deploy.resource import PLACEHOLDER, Blocked, Change, Live, Look, Resource, listen
 from chatops.resources.api import HttpApi
 from chatops.resources.function import FunctionFailed
 
@@ -223,6 +223,36 @@ def test_a_function_tells_that_it_cannot_run(state: str, update: str) -> None:
     found = function().observe(ScriptedAws(lambda_=lambda_), nothing)
     assert found
     assert (found.outputs["state"], found.outputs["last_update_status"]) == (state, update)
+
+
+@pytest.mark.parametrize(
+    ("one", "hint"),
+    [({"PackageType": "Image"}, "Delete it"), ({"VpcConfig": {"VpcId": "vpc-1"}}, "--vpc-config SubnetIds=[]")],
+    ids=["from an image", "in a VPC"],
+)
+@pytest.mark.parametrize("stack", [None, STACK, "other"])
+def test_somebody_elses_function_that_cannot_become_ours_is_blocked_before_anything_changes(
+    one: dict[str, Any], hint: str, stack: str | None
+) -> None:
+    configuration = {"FunctionName": "send", "FunctionArn": "arn", "Role": "role", "MemorySize": 1, "Timeout": 1}
+    found = {
+        "Configuration": {**configuration, "CodeSha256": "", **one},
+        "Tags": {STACK_TAG: stack} if stack else {"team": "chat"},
+    }
+    aws = ScriptedAws(lambda_=Scripted(get_function=found))
+    if stack:
+        assert function().observe(aws, nothing)
+        return
+    with pytest.raises(Blocked) as blocked:
+        function().observe(aws, nothing)
+    assert hint in blocked.value.hint
+
+
+def test_a_function_outside_of_a_vpc_can_be_adopted(aws: StandAws) -> None:
+    up(aws, function())
+    aws.client("lambda").untag_resource(Resource=function().arn(aws), TagKeys=[STACK_TAG])
+    step = next(step for step in plan(aws, function(), adopt=True).steps if step.resource.kind == "function")
+    assert step.action is Action.ADOPT
 
 
 def test_a_change_of_the_configuration_sends_no_code() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from chatops.aws import STACK_TAG, TimedOut
 from chatops.deploy.plan import Action
-from chatops.deploy.resource import Blocked
+from chatops.deploy.resource import Blocked, Change
 from chatops.resources.table import Table
 
 from .stand import (
@@ -109,6 +109,26 @@ def test_a_time_to_live_on_another_attribute_is_a_difference_and_repaired(aws: S
     assert [(change.path, change.before) for change in step.changes] == [("time_to_live", "other")]
     up(aws, table())
     assert properties(aws, table()) == DESIRED
+
+
+def test_a_time_to_live_that_may_be_changed_once_an_hour_is_finished_by_a_run_in_an_hour() -> None:
+    text = "Time to live has been modified multiple times within a fixed interval"
+    too_soon = client_error("ValidationException", text, "UpdateTimeToLive")
+    other = {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "other"}}
+    off = {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
+    dynamodb = Scripted(
+        describe_table=described("ACTIVE"),
+        describe_time_to_live=[other, off],
+        update_time_to_live=[{}, too_soon, {}],
+    )
+    aws, changes = ScriptedAws(dynamodb=dynamodb), [Change("time_to_live", "other", "expiresAt")]
+    with pytest.raises(Blocked, match="once an hour") as refused:
+        table().update(aws, changes, DESIRED, lambda _: None)
+    assert "again in an hour" in refused.value.hint
+    table().update(aws, changes, DESIRED, lambda _: None)
+    sent = [one["TimeToLiveSpecification"] for one in dynamodb.given("update_time_to_live")]
+    on = {"Enabled": True, "AttributeName": "expiresAt"}
+    assert sent == [{"Enabled": False, "AttributeName": "other"}, on, on]
 
 
 def test_tags_of_others_are_left_alone(aws: StandAws) -> None:
