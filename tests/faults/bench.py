@@ -229,6 +229,8 @@ class Bench:
             kept = ("Runtime", "Handler", "MemorySize", "Timeout", "Environment", "Role", "CodeSha256")
             tags = functions.list_tags(Resource=one["FunctionArn"])["Tags"]
             about = {key: one.get(key) for key in kept}
+            reserved = functions.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
+            about["ReservedConcurrentExecutions"] = reserved
             yield f"function {name}", {**about, "tags": tags, "permissions": self.permissions(name)}
         for group in self.each("logs", "describe_log_groups", "logGroups"):
             arn = group["arn"].removesuffix(":*")

@@ -38,6 +38,7 @@ from .calls import Request
 ROLE_UNKNOWN = "The role defined for the function cannot be assumed by Lambda."
 PENDING = "The operation cannot be performed at this time. The function is currently in the following state: Pending"
 UPDATING = "The operation cannot be performed at this time. An update is in progress for resource: "
+MODIFIED = "Unable to complete operation due to concurrent modification. Please try again later."
 THROTTLES = {"iam": (400, "Throttling"), "sts": (400, "Throttling"), "dynamodb": (400, "ThrottlingException")}
 
 
@@ -48,6 +49,7 @@ class Kind(str, Enum):
     LOST_REPLY = "the connection ends after the effect"
     RESET = "the connection is reset before the effect"
     THROTTLED = "refused: too many requests"
+    CONCURRENT = "refused: another change of the API is under way"
     ERROR = "500 before the effect"
     ERROR_AFTER = "500 after the effect"
     DENIED = "refused: AccessDenied"
@@ -206,9 +208,10 @@ class Proxy:
         """The calls that change something, in the order in which they came."""
         return [call for call in self.trace if call.request.is_write]
 
-    def busiest(self, service: str, window: float) -> int:
-        """The most calls of a service that began within any `window` seconds."""
-        starts = sorted(call.started for call in self.trace if call.request.service == service)
+    def busiest(self, window: float, service: str, *operations: str) -> int:
+        """The most calls of a service, or of these of its operations, that began within any `window` seconds."""
+        mine = [call for call in self.trace if call.request.service == service]
+        starts = sorted(call.started for call in mine if not operations or call.request.operation in operations)
         return max((sum(at <= one < at + window for one in starts) for at in starts), default=0)
 
     def most_in_flight(self, service: str) -> int:
@@ -267,7 +270,9 @@ class Proxy:
             if hit:
                 return fault
         if self.weather.failures and self._random.random() < self.weather.failures:
-            return Fault(self._random.choice(AT_RANDOM), seconds=0.1)
+            is_change = call.request.service == "apigatewayv2" and call.request.is_write
+            kinds = (*AT_RANDOM, Kind.CONCURRENT) if is_change else AT_RANDOM
+            return Fault(self._random.choice(kinds), seconds=0.1)
         return None
 
     def _broken(self, call: Call, fault: Fault | None, go_on: Callable[[], Reply]) -> Reply:
@@ -283,6 +288,8 @@ class Proxy:
             raise Dropped(reset=kind is Kind.RESET)
         if kind is Kind.THROTTLED:
             return _throttle(service)
+        if kind is Kind.CONCURRENT:
+            return _refusal(service, 409, "ConflictException", MODIFIED)
         if kind is Kind.ERROR:
             return _refusal(service, 500, "InternalFailure", "We encountered an internal error.")
         if kind is Kind.DENIED:

@@ -21,6 +21,23 @@ from chatops.stack import Stack
 from .bench import REGION, SMALL, STACK, Bench
 from .proxy import Proxy
 
+EVERYTHING = """
+functions:
+  connect: {source: handlers/connect.py, allow: [dynamodb:PutItem]}
+  send:
+    source: handlers/send.py
+    allow: [dynamodb:Scan, execute-api:ManageConnections]
+    reserved_concurrency: 3
+websocket:
+  routes: {$connect: connect, sendMessage: send}
+  throttle: {rate: 20, burst: 40, routes: {$connect: {rate: 5, burst: 9}}}
+http_apis:
+  page:
+    routes: {GET /: connect}
+    throttle: {rate: 20, burst: 40, routes: {GET /: {rate: 5, burst: 9}}}
+"""
+"""Sets every property that one may leave out."""
+
 TABLE, ROLE = "websocket-connections", "send-ap-northeast-2"
 NOTHING: dict[str, Any] = {"Effect": "Deny", "Action": "*", "Resource": "*"}
 NOBODY: dict[str, Any] = {"Version": "2012-10-17", "Statement": [NOTHING]}
@@ -197,6 +214,18 @@ DRIFTS = [
     Drift("environment", environment, (f"{SEND}:environment.MORE", f"{SEND}:environment.WEBSOCKET_TABLE")),
     Drift("no environment", function(Environment={"Variables": {}}), ()),
     Drift("role", other_role, (f"{SEND}:role",)),
+    Drift(
+        "reserved concurrency",
+        lambda bench: bench.client("lambda").put_function_concurrency(
+            FunctionName="send", ReservedConcurrentExecutions=7
+        ),
+        (f"{SEND}:reserved_concurrency",),
+    ),
+    Drift(
+        "no reserved concurrency",
+        lambda bench: bench.client("lambda").delete_function_concurrency(FunctionName="send"),
+        (f"{SEND}:reserved_concurrency",),
+    ),
     Drift("code", other_code, (f"{SEND}:code_sha256",)),
     Drift("route selection", selection, ("websocket_api.websocket-api:route_selection",)),
     Drift("a second API", duplicate, ("websocket_api.websocket-api:duplicates",)),
@@ -264,6 +293,16 @@ DRIFTS = [
         gateway("update_stage", StageName="demo", RouteSettings={"sendMessage": LIMIT}),
         (f"{WS}:stages.demo.route_throttles.sendMessage",),
     ),
+    Drift(
+        "another throttle of a page",
+        gateway("update_stage", "page", StageName="$default", DefaultRouteSettings=LIMIT),
+        (f"{PAGE}:stages.$default.throttle.rate", f"{PAGE}:stages.$default.throttle.burst"),
+    ),
+    Drift(
+        "another throttle of a page's route",
+        gateway("update_stage", "page", StageName="$default", RouteSettings={"GET /": LIMIT}),
+        (f"{PAGE}:stages.$default.route_throttles.GET /.rate", f"{PAGE}:stages.$default.route_throttles.GET /.burst"),
+    ),
     Drift("a deleted log group", deleted("logs", "delete_log_group", logGroupName="/aws/lambda/send"), ()),
     Drift("a deleted function", deleted("lambda", "delete_function", FunctionName="send"), ()),
     Drift("a deleted table", deleted("dynamodb", "delete_table", TableName=TABLE), ()),
@@ -290,7 +329,7 @@ def once(
     ministack: str, reset_ministack: Callable[[], None], proxy: Proxy, tmp_path_factory: pytest.TempPathFactory
 ) -> Standing:
     bench = Bench(ministack, proxy, tmp_path_factory.mktemp("drift"), reset_ministack)
-    file = bench.folder / bench.write(SMALL)
+    file = bench.folder / bench.write(EVERYTHING)
     aws = Aws(REGION, endpoint_url=proxy.url, keys=("test", "test"))
     return Standing(bench, Stack(config.load(file), aws), {})
 
@@ -335,14 +374,53 @@ def test_a_change_by_hand_is_shown_by_its_path_and_repaired_and_nothing_else_cha
     assert standing.plan() == {}
 
 
+def managed(resource: str, path: str) -> str:
+    """A property, whichever stage or route it is of."""
+    kind = f"{resource.partition('.')[0]} of the page" if resource == PAGE else resource.partition(".")[0]
+    first, _, rest = path.partition(".")
+    word = rest.partition(".")[2].partition(".")[0] if first == "stages" else ""
+    return f"{kind}:{first}" + (f".{word}" if word else "")
+
+
 def test_every_property_that_is_managed_is_in_the_list(bench: Bench) -> None:
-    file = bench.folder / bench.write(SMALL)
+    file = bench.folder / bench.write(EVERYTHING)
     aws = Aws(REGION, endpoint_url=bench.proxy.url, keys=("test", "test"))
     steps = Stack(config.load(file), aws).plan_up().steps
-    managed = {f"{one.resource.kind}:{change.path.split('.')[0]}" for one in steps for change in one.changes}
-    listed = {f"{path.split('.')[0]}:{path.split(':', 1)[1].split('.')[0]}" for one in DRIFTS for path in one.paths}
-    # A key cannot be changed by hand either; of an HTTP API only the contract test makes a second one.
-    assert managed - listed == {"table:key", "http_api:route_selection", "http_api:duplicates"}
+    all_of_them = {managed(one.name, change.path) for one in steps for change in one.changes}
+    listed = {managed(*path.split(":", 1)) for one in DRIFTS for path in one.paths}
+    assert "stage:stages.route_throttles" in all_of_them
+    assert all_of_them - listed == {
+        "table:key",  # cannot be changed by hand either
+        "http_api:route_selection",
+        "http_api:duplicates",  # only the contract test makes a second one
+        "stage of the page:routes",  # a matter of the integration's format, like the WebSocket API's else
+        "stage of the page:permissions",
+        "stage of the page:unused_integrations",
+        "stage of the page:stages.deployment",  # is nothing: what is served is what there is
+    }
+
+
+def test_what_carries_our_tag_no_more_is_not_ours_until_it_is_adopted(standing: Standing) -> None:
+    bench, stack = standing.bench, standing.stack
+    arn = bench.client("dynamodb").describe_table(TableName=TABLE)["Table"]["TableArn"]
+    bench.client("dynamodb").untag_resource(ResourceArn=arn, TagKeys=[STACK_TAG])
+    bench.client("iam").untag_role(RoleName=ROLE, TagKeys=[STACK_TAG])
+    function_arn = bench.client("lambda").get_function(FunctionName="send")["Configuration"]["FunctionArn"]
+    bench.client("lambda").untag_resource(Resource=function_arn, TagKeys=[STACK_TAG])
+    group = next(one for one in bench.each("logs", "describe_log_groups", "logGroups") if "send" in one["arn"])
+    bench.client("logs").untag_resource(resourceArn=group["arn"].removesuffix(":*"), tagKeys=[STACK_TAG])
+    api = f"arn:aws:apigateway:{REGION}::/apis/{bench.api_id('page')}"
+    bench.client("apigatewayv2").untag_resource(ResourceArn=api, TagKeys=[STACK_TAG])
+    before = bench.inventory()
+    blocked = {step.name for step in stack.plan_up().of(Action.BLOCKED)}
+    assert blocked == {f"table.{TABLE}", f"role.{ROLE}", SEND, "log_group./aws/lambda/send", "http_api.page", PAGE}
+    doomed = {step.name for step in stack.plan_down().of(Action.DELETE)}
+    assert not blocked & doomed, "what is not ours is never deleted"
+    assert bench.inventory() == before
+    outcome = apply(stack.plan_up(adopt=True), stack.aws, lambda _: None, threading.Event(), settle=5)
+    assert not outcome.failed
+    assert set(outcome.names(Action.ADOPT)) == blocked
+    assert bench.inventory() == standing.expected
 
 
 def test_what_others_may_add_is_left_alone(bench: Bench) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chatops.aws import STACK_TAG
+from chatops.config import Allow, Config, load
 
-from .bench import SMALL, STACK, Bench
+from .bench import HANDLERS, SMALL, STACK, Bench
 from .proxy import Kind
 
 BEFORE = """
@@ -19,8 +22,9 @@ functions:
   send: {source: handlers/send.py, allow: [dynamodb:Scan, execute-api:ManageConnections]}
 websocket:
   routes: {$connect: connect, sendMessage: send, sayMessage: send}
+  throttle: {routes: {sendMessage: {rate: 5, burst: 9}}}
 http_apis:
-  page: {routes: {GET /: connect, GET /moved: send}}
+  page: {routes: {GET /: connect, GET /moved: send}, throttle: {routes: {GET /: {rate: 3, burst: 4}}}}
   old: {routes: {GET /: send}}
 """
 AFTER = """
@@ -28,21 +32,36 @@ functions:
   join: {source: handlers/connect.py, allow: [dynamodb:PutItem]}
   send:
     source: handlers/disconnect.py
-    allow: [dynamodb:DeleteItem, execute-api:ManageConnections]
+    handler: disconnect.log
+    runtime: python3.13
+    allow:
+      [dynamodb:DeleteItem, execute-api:ManageConnections, {action: "s3:GetObject", resource: "arn:aws:s3:::mine/*"}]
+    include: [handlers/user.py]
     memory: 256
     timeout: 20
     log_retention: 30
     environment: {COLOUR: blue}
+    reserved_concurrency: 3
 websocket:
   stage: prod
   route_selection: $request.body.do
   auth: iam
+  max_message_bytes: 1000
+  allowed_origins: ["https://example.com"]
+  throttle: {rate: 20, burst: 40, routes: {sayMessage: {rate: 5, burst: 9}}}
   routes: {$connect: join, $default: send, sayMessage: join}
 http_apis:
-  page: {routes: {GET /home: join, GET /moved: join}}
+  page:
+    routes: {GET /home: join, GET /moved: join}
+    throttle: {rate: 7, burst: 8, routes: {GET /home: {rate: 3, burst: 4}}}
   new: {routes: {GET /: send}}
 """
 """Everything that a config may change: every property of every kind, and of each kind one more and one less."""
+NEVER = {
+    *("Config.stack", "Config.prefix", "Config.region", "Config.account"),
+    *("Config.table", "Table.name", "Table.key", "WebSocket.name"),
+}
+"""What makes another stack or table or chat of it."""
 
 QUICK = 31
 """Without `-m faults` every so manieth point is tried."""
@@ -129,6 +148,39 @@ def unlike(bench: Bench, expected: dict[str, Any], config: str) -> list[str]:
     ]
     check = bench.run("plan", "--check", config=config)
     return wrong + ([f"plan --check: {check}"] if check.code else [])
+
+
+def test_the_change_of_everything_changes_every_field_of_the_config(tmp_path: Path) -> None:
+    (tmp_path / "handlers").symlink_to(HANDLERS)
+    configs = []
+    for name, text in (("before", BEFORE), ("after", AFTER)):
+        (tmp_path / name).write_text(text)
+        configs.append(load(tmp_path / name))
+    kept = {field for field in fields_of(configs[0]) if values(configs[0], field) == values(configs[1], field)}
+    assert kept == NEVER
+
+
+def parts(value: Any) -> Iterator[Any]:
+    """A config and every dataclass in it."""
+    if is_dataclass(value):
+        yield value
+        for one in fields(value):
+            yield from parts(getattr(value, one.name))
+    elif isinstance(value, (dict, tuple)):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from parts(one)
+
+
+def fields_of(config: Config) -> set[str]:
+    """Every field that a config can have, as `Kind.field`."""
+    kinds: set[Any] = {Allow, *(type(part) for part in parts(config))}
+    return {f"{kind.__name__}.{one.name}" for kind in kinds for one in fields(kind)}
+
+
+def values(config: Config, field: str) -> set[str]:
+    """All that a config has in one field."""
+    kind, _, name = field.partition(".")
+    return {repr(getattr(part, name)) for part in parts(config) if type(part).__name__ == kind}
 
 
 @ends

@@ -14,16 +14,18 @@ from chatops.aws import STACK_TAG
 from .bench import REGION, Bench
 
 ACCOUNT = "000000000000"
-FUNCTIONS = ("connect", "disconnect", "send")
+FUNCTIONS = ("websocket-connect", "websocket-disconnect", "websocket-send", "aws-gateway-lambda", "aws-gateway-lambda2")
+PAGES = {"api-gateway-lambda": "GET /", "api-gateway-lambda2": "GET /user/{userId}"}
 CHAT = """
 functions:
   websocket-connect: {source: handlers/connect.py, allow: [dynamodb:PutItem]}
   websocket-disconnect: {source: handlers/disconnect.py, allow: [dynamodb:DeleteItem]}
   websocket-send:
     {source: handlers/send.py, allow: [dynamodb:Scan, dynamodb:DeleteItem, execute-api:ManageConnections]}
+  aws-gateway-lambda: {source: handlers/user.py}
+  aws-gateway-lambda2: {source: handlers/user.py}
 websocket:
   routes: {$connect: websocket-connect, $disconnect: websocket-disconnect, sendMessage: websocket-send}
-http_apis:
 """
 BROAD = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 TRUST = {
@@ -32,9 +34,9 @@ TRUST = {
 }
 
 
-def by_console(bench: Bench, *, auto_deploy: bool) -> str:
-    """Everything that a reader of the tutorial makes, as the console makes it; gives the API's id."""
-    dynamodb, iam, gateway = bench.client("dynamodb"), bench.client("iam"), bench.client("apigatewayv2")
+def by_console(bench: Bench, *, auto_deploy: bool) -> dict[str, str]:
+    """Everything that a reader of the tutorial makes, as the console makes it; gives the APIs' ids by their names."""
+    dynamodb, gateway = bench.client("dynamodb"), bench.client("apigatewayv2")
     dynamodb.create_table(
         TableName="websocket-connections",
         BillingMode="PAY_PER_REQUEST",
@@ -42,32 +44,43 @@ def by_console(bench: Bench, *, auto_deploy: bool) -> str:
         AttributeDefinitions=[{"AttributeName": "connectionId", "AttributeType": "S"}],
     )
     dynamodb.put_item(TableName="websocket-connections", Item={"connectionId": {"S": "theirs="}})
+    arns = {name: _function(bench, name) for name in FUNCTIONS}
     api_id = gateway.create_api(
         Name="websocket-api", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
     )["ApiId"]
-    for key, route in zip(FUNCTIONS, ("$connect", "$disconnect", "sendMessage"), strict=True):
-        arn = _function(bench, f"websocket-{key}", iam)
-        uri = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{arn}/invocations"
-        made = gateway.create_integration(
-            ApiId=api_id, IntegrationType="AWS_PROXY", IntegrationUri=uri, IntegrationMethod="POST"
-        )
-        gateway.create_route(ApiId=api_id, RouteKey=route, Target=f"integrations/{made['IntegrationId']}")
-        bench.client("lambda").add_permission(
-            FunctionName=f"websocket-{key}",
-            StatementId="console",
-            Action="lambda:InvokeFunction",
-            Principal="apigateway.amazonaws.com",
-            SourceArn=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api_id}/*/{route}",
-        )
+    for name, route in zip(FUNCTIONS, ("$connect", "$disconnect", "sendMessage"), strict=False):
+        uri = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{arns[name]}/invocations"
+        _route(bench, api_id, route, name, f"*/{route}", IntegrationUri=uri)
     stage: dict[str, Any] = {"ApiId": api_id, "StageName": "demo", "AutoDeploy": auto_deploy}
     if not auto_deploy:
         stage["DeploymentId"] = gateway.create_deployment(ApiId=api_id)["DeploymentId"]
     gateway.create_stage(**stage)
-    return str(api_id)
+    ids = {"websocket-api": str(api_id)}
+    for (title, route), name in zip(PAGES.items(), FUNCTIONS[3:], strict=True):
+        ids[title] = gateway.create_api(Name=title, ProtocolType="HTTP")["ApiId"]
+        source = f"*/*{route.partition(' ')[2]}"
+        _route(bench, ids[title], route, name, source, IntegrationUri=arns[name], PayloadFormatVersion="2.0")
+        gateway.create_stage(ApiId=ids[title], StageName="$default", AutoDeploy=True)
+    return ids
 
 
-def _function(bench: Bench, name: str, iam: Any) -> str:
-    role = f"{name}-role-x1y2z3"
+def _route(bench: Bench, api_id: str, route: str, function: str, source: str, **integration: str) -> None:
+    gateway = bench.client("apigatewayv2")
+    made = gateway.create_integration(
+        ApiId=api_id, IntegrationType="AWS_PROXY", IntegrationMethod="POST", **integration
+    )
+    gateway.create_route(ApiId=api_id, RouteKey=route, Target=f"integrations/{made['IntegrationId']}")
+    bench.client("lambda").add_permission(
+        FunctionName=function,
+        StatementId="console",
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+        SourceArn=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api_id}/{source}",
+    )
+
+
+def _function(bench: Bench, name: str) -> str:
+    iam, role = bench.client("iam"), f"{name}-role-x1y2z3"
     document = json.dumps(TRUST)
     made = iam.create_role(RoleName=role, Path="/service-role/", AssumeRolePolicyDocument=document)["Role"]
     policy = iam.create_policy(
@@ -94,13 +107,14 @@ def test_what_was_made_in_the_console_is_blocked_then_adopted_with_its_rows_and_
     bench: Bench, auto_deploy: bool
 ) -> None:
     file = bench.write(CHAT)
-    api_id = by_console(bench, auto_deploy=auto_deploy)
+    ids = by_console(bench, auto_deploy=auto_deploy)
     before = bench.inventory()
 
     refused = bench.run("up", "--yes", config=file)
     assert refused.code == 1
     blocked = {one["resource"] for one in refused.documents if one.get("resource")}
     assert {"table.websocket-connections", "websocket_api.websocket-api", "function.websocket-send"} <= blocked
+    assert {"http_api.api-gateway-lambda", "http_api.api-gateway-lambda2", "stage.api-gateway-lambda"} <= blocked
     assert "log_group./aws/lambda/websocket-send" in blocked
     assert all("--adopt" in one["hint"] for one in refused.documents if one.get("resource"))
     assert bench.inventory() == before, "nothing was changed"
@@ -110,11 +124,15 @@ def test_what_was_made_in_the_console_is_blocked_then_adopted_with_its_rows_and_
     told = {one["resource"]: one for one in bench.must("plan", "--adopt", config=file).last["steps"]}
     changes = {change["path"] for change in told["function.websocket-send"]["changes"]}
     assert {"handler", "role", "code_sha256", "environment.WEBSOCKET_TABLE"} <= changes
-    adopted = bench.must("up", "--yes", "--adopt", config=file).last
-    assert blocked <= set(adopted["adopted"])
+    finished = bench.must("up", "--yes", "--adopt", config=file)
+    assert blocked <= set(finished.last["adopted"])
+    said = {one["resource"]: set(one["paths"]) for one in finished.documents if "paths" in one}
+    assert {name: {one["path"] for one in told[name]["changes"]} for name in blocked} == {
+        name: said[name] for name in blocked
+    }, "what the plan promised is what was changed, and it is told"
     assert bench.run("plan", "--check", config=file).code == 0
 
-    assert bench.api_id() == api_id, "the URL that people use stays"
+    assert {one["Name"]: one["ApiId"] for one in bench.apis()} == ids, "the URLs that people use stay"
     rows = bench.client("dynamodb").scan(TableName="websocket-connections")["Items"]
     assert rows == [{"connectionId": {"S": "theirs="}}]
     role = bench.client("lambda").get_function(FunctionName="websocket-send")["Configuration"]["Role"]
@@ -124,11 +142,30 @@ def test_what_was_made_in_the_console_is_blocked_then_adopted_with_its_rows_and_
     assert '"*"' not in policy
     statements = bench.permissions("websocket-send")
     assert len(statements) == 1
-    assert f"{api_id}/demo/sendMessage" in statements[0]
+    assert f"{ids['websocket-api']}/demo/sendMessage" in statements[0]
+    (page,) = bench.permissions("aws-gateway-lambda2")
+    assert f"{ids['api-gateway-lambda2']}/*/GET/user/{{userId}}" in page
 
     bench.down(file)
     left = bench.names()
-    assert sorted(left) == [f"websocket-{key}-role-x1y2z3" for key in FUNCTIONS], "the console's roles are not ours"
+    assert sorted(left) == sorted(f"{name}-role-x1y2z3" for name in FUNCTIONS), "the console's roles are not ours"
+
+
+@pytest.mark.whole
+def test_permissions_for_apis_of_a_pattern_are_replaced_by_exact_ones(bench: Bench) -> None:
+    file = bench.write(CHAT)
+    by_console(bench, auto_deploy=False)
+    for number, source in enumerate(("*", "*/*/sendMessage")):
+        bench.client("lambda").add_permission(
+            FunctionName="websocket-send",
+            StatementId=f"broad-{number}",
+            Action="lambda:InvokeFunction",
+            Principal="apigateway.amazonaws.com",
+            SourceArn=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{source}",
+        )
+    bench.must("up", "--yes", "--adopt", config=file)
+    (statement,) = bench.permissions("websocket-send")
+    assert statement.endswith("/demo/sendMessage'}}")
 
 
 @pytest.mark.whole
@@ -154,4 +191,5 @@ def test_two_apis_with_our_name_are_both_named_and_the_tag_chooses(bench: Bench)
     gateway.tag_resource(ResourceArn=arn, Tags={STACK_TAG: "websocket-chat"})
     bench.up(file)
     assert bench.run("plan", "--check", config=file).code == 0
-    assert sorted(one["ApiId"] for one in bench.apis()) == sorted(made), "the other is not ours to delete"
+    named = [one["ApiId"] for one in bench.apis() if one["Name"] == "websocket-api"]
+    assert sorted(named) == sorted(made), "the other is not ours to delete"

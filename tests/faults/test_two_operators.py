@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from .bench import SMALL, Bench
-from .proxy import CLEAR, Fault, Kind, Weather
+from .proxy import CLEAR, Call, Fault, Kind, Weather
 from .test_kill_points import unlike
 
 SLOW = Weather(latency=0.03)
@@ -19,17 +19,18 @@ def file(bench: Bench) -> str:
     return bench.write(SMALL)
 
 
-def both(bench: Bench, file: str, *verbs: str) -> list[Any]:
-    """Two commands at the same time, in processes of their own."""
-    bench.weather(SLOW)
-    running = [bench.start(verb, "--yes", config=file) for verb in verbs]
+def both(bench: Bench, *commands: tuple[str, str], faults: tuple[Fault, ...] = ()) -> tuple[list[Any], list[Call]]:
+    """Two commands at the same time, each a verb and a config, in processes of their own; and what they asked."""
+    bench.weather(SLOW, *faults)
+    running = [bench.start(verb, "--yes", config=file) for verb, file in commands]
     ended = [one.end() for one in running]
+    trace = bench.proxy.trace
     bench.weather(CLEAR)
     for one in ended:
         assert one.code in (0, 1), one
         assert "Traceback" not in one.err
         assert one.code == 0 or one.last.get("failed") or one.last["event"] in ("error", "summary"), one
-    return ended
+    return ended, trace
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,11 @@ def test_two_first_up_at_once_leave_exactly_one_stack(bench: Bench, file: str, a
     bench.up(file)
     expected = bench.inventory()
     bench.reset()
-    both(bench, file, "up", "up")
+    # Each one's first API is held up until the other, too, has seen that there is none.
+    late = Fault(Kind.DELAYED, label="apigatewayv2.CreateApi websocket-api", times=2, seconds=6.0)
+    _, trace = both(bench, ("up", file), ("up", file), faults=(late,))
+    made = [call for call in trace if call.request.label == late.label and call.status < 300]
+    assert len(made) == 2, "they did not meet"
     again = bench.up(file)
     assert sorted(one["Name"] for one in bench.apis()) == ["page", "websocket-api"], again
     assert unlike(bench, expected, file) == []
@@ -54,9 +59,22 @@ def test_two_up_over_the_same_change_leave_what_one_leaves(bench: Bench, file: s
     expected = bench.inventory()
     bench.reset()
     bench.up(file)
-    both(bench, changed, "up", "up")
+    both(bench, ("up", changed), ("up", changed))
     bench.up(changed)
     assert unlike(bench, expected, changed) == []
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("last", ["one", "other"])
+def test_two_up_of_different_configs_leave_what_the_last_one_asks_for(bench: Bench, file: str, last: str) -> None:
+    routes = SMALL.replace("$connect: connect, sendMessage: send", "$connect: send, say: connect")
+    files = {"one": file, "other": bench.write(routes.replace("page:", "home:"), "other.yaml")}
+    bench.up(files[last])
+    expected = bench.inventory()
+    bench.reset()
+    both(bench, ("up", file), ("up", files["other"]))
+    bench.up(files[last])
+    assert unlike(bench, expected, files[last]) == []
 
 
 @pytest.mark.whole
@@ -66,7 +84,7 @@ def test_up_against_down_ends_with_all_or_nothing_after_either_is_run_again(
 ) -> None:
     bench.up(file)
     expected = bench.inventory()
-    both(bench, file, *(("up", "down") if first == "up" else ("down", "up")))
+    both(bench, *((verb, file) for verb in (("up", "down") if first == "up" else ("down", "up"))))
     if first == "up":
         bench.up(file)
         assert unlike(bench, expected, file) == []
@@ -76,14 +94,15 @@ def test_up_against_down_ends_with_all_or_nothing_after_either_is_run_again(
 
 @pytest.mark.whole
 def test_down_against_a_first_up_ends_with_nothing_after_down_is_run_again(bench: Bench, file: str) -> None:
-    both(bench, file, "up", "down")
+    both(bench, ("up", file), ("down", file))
     bench.down(file)
     assert bench.names() == []
 
 
 def test_two_down_at_once_both_end_well_and_leave_nothing(bench: Bench, file: str) -> None:
     bench.up(file)
-    assert [one.code for one in both(bench, file, "down", "down")] == [0, 0]
+    ended, _ = both(bench, ("down", file), ("down", file))
+    assert [one.code for one in ended] == [0, 0]
     assert bench.names() == []
 
 
