@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from ..command import Yes, command
 from ..errors import FAILED, INTERRUPTED, NOT_IN_SYNC, ChatopsError, UsageError
 from ..session import Session, require
 from .operate import NEEDED_TO_CONNECT, smoke_test
+
+if TYPE_CHECKING:
+    from ..local.watch import Stamp
 
 app = typer.Typer()
 Watch = Annotated[bool, typer.Option("--watch", help="With --local: deploy again whenever a handler is saved.")]
@@ -62,11 +65,13 @@ def up(
     Example: [bold]chatops up --region ap-northeast-2[/bold]
     """
     from ..deploy.plan import Action
+    from ..local.watch import stamp
 
     if smoke:
         require(*NEEDED_TO_CONNECT)
     session.prepare()
     session.head()
+    before = stamp(session.stack.files) if watch else None
     plan = session.stack.plan_up(adopt=adopt)
     if dry_run:
         session.output.plan(session.where, plan)
@@ -82,7 +87,7 @@ def up(
         raise UsageError("--watch is for the local AWS", "on AWS every save would be a deployment", "Add --local.")
     settles = 0.0 if plan.in_sync or session.options.local else SETTLES
     code = _apply(session, plan, "up", (lambda: smoke_test(session, settles=settles)) if smoke else None)
-    return follow(session) if watch and not code else code
+    return follow(session, before) if watch and not code else code
 
 
 @command(app)
@@ -156,24 +161,28 @@ def export(
     session.note(DEPLOY_EXPORT.format(directory=shlex.quote(str(directory))))
 
 
-def follow(session: Session) -> int:
+def follow(session: Session, before: Stamp | None = None) -> int:
     """Deploys again whenever the config or a handler is saved, until Ctrl-C. A mistake in them is told, and waited for.
 
-    Connections are kept: only the functions change.
+    Connections are kept: only the functions change. `before` is what the files were when the stack was last planned:
+    what was saved since is deployed too. Without it nothing was planned yet, and that comes first.
     """
     from ..deploy.plan import Action
     from ..local.watch import stamp, wait_for_change
 
-    before = stamp(session.stack.files)
+    is_planned = before is not None
+    before = stamp(session.stack.files) | (before or {})
     session.note(f"Watching {len(before)} files; Ctrl-C ends it.")
     while True:
-        changed = wait_for_change(before, session.aws.pause)
-        before = stamp(before)
-        session.note("Saved: " + ", ".join(one.name for one in changed))
-        session = session.again()
+        if is_planned:
+            changed = wait_for_change(before, session.aws.pause)
+            before = stamp(before)
+            session.note("Saved: " + ", ".join(one.name for one in changed))
+            session = session.again()
+        is_planned = True
         try:
-            plan = session.stack.plan_up()
             before = stamp(session.stack.files) | before
+            plan = session.stack.plan_up()
         except ChatopsError as error:
             session.output.error(error)
             continue

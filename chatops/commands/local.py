@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from typing import Annotated
+
 import typer
 
 from ..command import command
+from ..errors import UsageError
 from ..session import Session
 from .deploy import Watch, follow
 
@@ -12,16 +16,28 @@ app = typer.Typer(help="The local AWS: the same stack on this machine, without a
 
 
 @command(app)
-def start(session: Session, watch: Watch = False) -> int:
-    """Start the local AWS, where it is not running.
+def start(
+    session: Session,
+    watch: Watch = False,
+    time_scale: Annotated[
+        float, typer.Option("--time-scale", help="0.01 makes ten idle minutes six seconds, and two hours 72.")
+    ] = 1.0,
+    drop_disconnects: Annotated[
+        bool, typer.Option("--drop-disconnects", help="Never call $disconnect, as AWS sometimes does not.")
+    ] = False,
+) -> int:
+    """Start the local AWS, where it is not running. With --watch, deploy the stack to it, and again at every save.
 
     Example: [bold]chatops local start[/bold]
     """
     from ..local import server
 
-    server.ensure(session.as_local().region, session.note)
+    if not 0 < time_scale < math.inf:
+        raise UsageError(f"--time-scale {time_scale} is no scale of time", "it must be more than 0", "Try 0.01.")
+    local = session.as_local()
+    server.ensure(local.region, session.note, server.front_options(time_scale, drop_disconnects))
     session.output.local(server.remembered())
-    return follow(session.as_local()) if watch else 0
+    return follow(local) if watch else 0
 
 
 @command(app)
@@ -32,6 +48,8 @@ def stop(session: Session) -> None:
     """
     from ..local import server
 
+    for one in server.remembered().crashed:
+        session.note(f"{one.module} (pid {one.pid}) had ended by itself; why may be at the end of {one.log}.")
     ended = ", ".join(str(one.pid) for one in server.stop())
     session.note(f"Stopped the local AWS (pid {ended})." if ended else "No local AWS of ours was running.")
     if session.options.as_json:

@@ -32,6 +32,8 @@ class Local:
 
     aws: Process | None = None
     fronts: dict[str, Process] = field(default_factory=dict)
+    front_options: dict[str, list[str]] = field(default_factory=dict)
+    """What `local start` asked of a region's front, which it keeps whichever command starts it again."""
 
     @property
     def processes(self) -> list[Process]:
@@ -53,14 +55,22 @@ def remembered() -> Local:
     try:
         state = json.loads(_state_file().read_text())
         aws = Process(**state["aws"]) if state["aws"] else None
-        return Local(aws, {region: Process(**one) for region, one in state["fronts"].items()})
+        fronts = {region: Process(**one) for region, one in state["fronts"].items()}
+        return Local(aws, fronts, state["front_options"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return Local()
 
 
-def ensure(region: str, say: Callable[[str], None]) -> tuple[str, str]:
+def front_options(time_scale: float, drop_disconnects: bool) -> list[str]:
+    """How these are asked of the front; nothing where they are the usual ones."""
+    scale = ["--time-scale", str(time_scale)] if time_scale != 1 else []
+    return [*scale, *(["--drop-disconnects"] if drop_disconnects else [])]
+
+
+def ensure(region: str, say: Callable[[str], None], options: list[str] | None = None) -> tuple[str, str]:
     """The URLs of the running local AWS and of its front for a region; started where they do not run.
 
+    `options` are the front's: it is started again where it has others. Without them it keeps those that it has.
     Raises LocalError when they do not come up.
     """
     with _locked():
@@ -72,7 +82,7 @@ def ensure(region: str, say: Callable[[str], None]) -> tuple[str, str]:
             say(f"Starting it anew; the whole of that log is kept in {local.aws.log}.1. `chatops up --local` deploys.")
             for other in local.fronts.values():
                 other.end()
-            local = Local()
+            local = Local(front_options=local.front_options)
         if local.aws is None:
             local.aws = _start_aws(local, say)
         if not local.aws.answers(PATIENCE):
@@ -82,7 +92,12 @@ def ensure(region: str, say: Callable[[str], None]) -> tuple[str, str]:
                 "Try again when this machine is less busy; or `chatops local stop` ends it, and its stacks with it.",
             )
         front = local.fronts.get(region)
-        if front is None:
+        before = local.front_options.get(region, [])
+        local.front_options[region] = before if options is None else options
+        if front and before != local.front_options[region] and front.end():
+            say("The front of the local AWS is started again, as its options have changed: its clients are cut off.")
+            front = _start_front(local, region, front.port, say)
+        elif front is None:
             front = _start_front(local, region, USUAL_FRONT_PORT, say)
         elif not front.answers(PATIENCE):
             how = "does not answer" if front.find() else "has ended by itself"
@@ -128,6 +143,7 @@ def _start_front(local: Local, region: str, usual_port: int, say: Callable[[str]
     snapshots = _folder() / "deployments" / str(local.aws.pid)
     snapshots.mkdir(parents=True, exist_ok=True)
     arguments = ["--aws", local.aws.url, "--region", region, "--state-dir", str(snapshots)]
+    arguments += local.front_options.get(region, [])
     return _start(
         "chatops.local.front",
         lambda port: ["--port", str(port), *arguments],
@@ -217,8 +233,15 @@ def document(local: Local) -> dict[str, Any]:
         "endpoint_url": local.aws.url if local.aws else None,
         "pid": local.aws.pid if local.aws else None,
         "log": local.aws.log if local.aws else None,
+        "crashed": [one.pid for one in local.crashed],
         "fronts": {
-            region: {"url": one.url, "pid": one.pid, "log": one.log, "running": one.find() is not None}
+            region: {
+                "url": one.url,
+                "pid": one.pid,
+                "log": one.log,
+                "running": one.find() is not None,
+                "options": local.front_options.get(region, []),
+            }
             for region, one in local.fronts.items()
         },
     }

@@ -216,6 +216,10 @@ class Output:
         for what, one in (("The local AWS", local.aws), *((f"Its front for {r}", p) for r, p in local.fronts.items())):
             if one:
                 self.line(f"{what} {_health(one)} (pid {one.pid}). Log: {one.log}")
+        if local.aws in local.crashed:
+            self.line("Its stacks went with it. Its log may say why; `chatops up --local` starts and deploys anew.")
+        elif local.crashed:
+            self.line("The stacks are kept. Its log may say why; `chatops local start` starts it again.")
 
 
 def _health(process: Process) -> str:

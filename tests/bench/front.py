@@ -1,9 +1,10 @@
 """How many clients the front holds, and how fast a broadcast reaches them all, beside MiniStack's own front.
 
-    python -m tests.bench.front [--connections 2000] [--limit 40]
+    python -m tests.bench.front [--connections 2000] [--limit 40] [--hold 60]
 
 Both run the repository's own handlers, with a table, before a MiniStack of their own. The clients are a process of
-their own. Opening ends after `--limit` seconds with as many clients as there are by then.
+their own. Opening ends after `--limit` seconds with as many clients as there are by then. Then they say nothing for
+`--hold` seconds, and those are counted that are still open: a ping to each comes back.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import asyncio
 import io
 import json
+import math
 import resource
 import subprocess
 import sys
@@ -25,6 +27,7 @@ from typing import Any
 
 import psutil
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.local.front.chats import STAGE, TRUST, client
 from tests.local.front.processes import REGION, front, local_aws, ministack
@@ -36,8 +39,8 @@ STEPS = 4
 AT_ONCE = 64
 
 
-async def clients(url: str, wanted: int, limit: float) -> None:
-    """The client process: opens connections and reports each step, then broadcasts for every line on its input."""
+async def clients(url: str, wanted: int, limit: float, hold: float) -> None:
+    """The client process: opens connections, holds them and reports, then broadcasts for every line on its input."""
     began, sockets = time.monotonic(), list[ClientConnection]()
     places = asyncio.Semaphore(AT_ONCE)
 
@@ -54,20 +57,31 @@ async def clients(url: str, wanted: int, limit: float) -> None:
     for _ in range(STEPS):
         await asyncio.gather(*(open_one() for _ in range(wanted // STEPS)))
         tell(opened=len(sockets), seconds=time.monotonic() - began)
-    tell(ready=True)
+    await asyncio.sleep(hold)
+    tell(held=sum(await asyncio.gather(*(is_open(socket) for socket in sockets))), of=len(sockets))
     while await asyncio.to_thread(sys.stdin.readline):
         began = time.monotonic()
         await sockets[0].send(json.dumps({"action": "sendMessage", "message": "hello"}))
         waits = await asyncio.gather(*(arrival(socket, began) for socket in sockets))
         arrived = sorted(one for one in waits if one is not None)
-        tell(heard=len(arrived), of=len(sockets), p50=arrived[len(arrived) // 2], last=arrived[-1])
+        half, last = (arrived[len(arrived) // 2], arrived[-1]) if arrived else (math.nan, math.nan)
+        tell(heard=len(arrived), of=len(sockets), p50=half, last=last)
+
+
+async def is_open(socket: ClientConnection) -> bool:
+    """Whether the other end still answers."""
+    try:
+        await asyncio.wait_for(await socket.ping(), 30)
+    except (ConnectionClosed, asyncio.TimeoutError):
+        return False
+    return True
 
 
 async def arrival(socket: ClientConnection, began: float) -> float | None:
-    """Seconds until the next message came, or nothing when none did within half a minute."""
+    """Seconds until the next message came, or nothing when none did within half a minute or before the end."""
     try:
         await asyncio.wait_for(socket.recv(), 30)
-    except asyncio.TimeoutError:
+    except (ConnectionClosed, asyncio.TimeoutError):
         return None
     return time.monotonic() - began
 
@@ -156,16 +170,17 @@ def megabytes() -> dict[str, int]:
     return {name: round(size) for name, size in sizes.items()}
 
 
-def measure(url: str, wanted: int, limit: float) -> None:
+def measure(url: str, wanted: int, limit: float, hold: float) -> None:
     print(f"  before anybody connects, MB: {megabytes()}")
     command = [sys.executable, "-m", "tests.bench.front", "--clients", url, "--connections", str(wanted)]
     with subprocess.Popen(
-        [*command, "--limit", str(limit)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*command, "--limit", str(limit), "--hold", str(hold)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdin and process.stdout
         for line in process.stdout:
             step = json.loads(line)
-            if "ready" in step:
+            if "held" in step:
+                print(f"  {step['held']} of {step['of']} are still open after {hold:.0f} s, MB: {megabytes()}")
                 break
             print(f"  {step['opened']:5} connections after {step['seconds']:6.1f} s, MB: {megabytes()}")
         for name in ("first", "second"):
@@ -184,17 +199,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--connections", type=int, default=2000)
     parser.add_argument("--limit", type=float, default=40.0, help="seconds for opening, per front")
+    parser.add_argument("--hold", type=float, default=60.0, help="seconds for which they are only held open")
     parser.add_argument("--clients", help=argparse.SUPPRESS)
     given = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if given.clients:
-        asyncio.run(clients(given.clients, given.connections, given.limit))
+        asyncio.run(clients(given.clients, given.connections, given.limit, given.hold))
         return
     for name, start in (("chatops", chatops), ("MiniStack alone", ministack_alone)):
         with tempfile.TemporaryDirectory() as folder, start(Path(folder)) as url:
             print(f"{name}:")
-            measure(url, given.connections, given.limit)
+            measure(url, given.connections, given.limit, given.hold)
 
 
 if __name__ == "__main__":

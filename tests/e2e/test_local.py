@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 import zipfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from pathlib import Path
 import psutil
 import pytest
 import websockets.sync.client as websockets
+from websockets.exceptions import ConnectionClosed
 
 from .conftest import Chatops
 
@@ -73,10 +75,18 @@ def test_a_crash_is_told_and_the_next_command_starts_anew(fresh: Chatops) -> Non
     process = psutil.Process(pid)
     os.kill(pid, signal.SIGKILL)
     process.wait(10)
-    assert "ended by itself" in fresh.must("local", "status").out
+    seen = fresh.must("local", "status")
+    assert "ended by itself" in seen.out and "chatops up --local" in seen.out
+    assert fresh.must("local", "status", "--json").last["crashed"] == [pid]
     told = fresh.must("plan", "--local")
-    assert f"pid {pid}) has ended by itself" in told.err
-    assert fresh.must("local", "status", "--json").last["pid"] != pid
+    assert f"pid {pid}) has ended by itself" in told.err and "`chatops up --local` deploys" in told.err
+    after = fresh.must("local", "status", "--json").last
+    assert after["pid"] != pid and after["crashed"] == []
+    assert "Running on http://127.0.0.1" in Path(f"{after['log']}.1").read_text(), "the log of the one that crashed"
+    again = psutil.Process(after["pid"])
+    again.kill()
+    again.wait(10)
+    assert f"(pid {after['pid']}) had ended by itself" in fresh.must("local", "stop").err
 
 
 def test_a_crash_of_the_front_is_told_and_the_stack_is_still_there(fresh: Chatops) -> None:
@@ -115,6 +125,74 @@ def test_a_local_aws_that_pauses_for_a_moment_is_waited_for(fresh: Chatops) -> N
     finally:
         waking.join()
     assert fresh.must("local", "status", "--json").last["pid"] == pid
+
+
+def test_options_of_the_front_are_kept_until_it_is_started_with_others(fresh: Chatops) -> None:
+    options = ["--time-scale", "0.01", "--drop-disconnects"]
+    fresh.must("local", "start", *options)
+    started = fresh.must("local", "status", "--json").last["fronts"]["ap-northeast-2"]
+    assert started["options"] == options
+    url = fresh.local("up").last["outputs"]["websocket_url"]
+    assert fresh.must("local", "status", "--json").last["fronts"]["ap-northeast-2"] == started
+    with websockets.connect(url, proxy=None) as client:
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv(timeout=20)
+        assert closed.value.rcvd and closed.value.rcvd.code == 1001, "ten idle minutes have passed"
+    assert fresh.local("status").last["stale"] == 1, "nobody told the disconnect function"
+    psutil.Process(started["pid"]).kill()
+    fresh.must("plan", "--local", "--check")
+    crashed = fresh.must("local", "status", "--json").last["fronts"]["ap-northeast-2"]
+    assert crashed["options"] == options and crashed["pid"] != started["pid"]
+    told = fresh.must("local", "start")
+    assert "started again, as its options have changed" in told.err
+    usual = fresh.must("local", "status", "--json").last["fronts"]["ap-northeast-2"]
+    assert usual["options"] == [] and usual["url"] == started["url"]
+    assert fresh.must("smoke", "--local", "--json").last["ok"]
+
+
+def test_a_scale_that_is_none_is_refused(fresh: Chatops) -> None:
+    for scale in ("0", "-1", "nan", "inf"):
+        assert fresh.run("local", "start", "--time-scale", scale).code == 2
+    assert fresh.must("local", "status", "--json").last["running"] is False
+
+
+SOON = 5.0
+"""Seconds for a saved handler to be live. On an idle machine it takes one."""
+
+
+def pong_of(url: str, wanted: str) -> float:
+    """Seconds until `ping` is answered with what is wanted."""
+    began = time.monotonic()
+    with websockets.connect(url, proxy=None) as client:
+        while time.monotonic() < began + 30:
+            client.send("ping")
+            if client.recv(timeout=20) == wanted:
+                return time.monotonic() - began
+    raise AssertionError(f"nobody said {wanted}")
+
+
+@pytest.mark.parametrize("command", [("up", "--local"), ("local", "start")], ids=" ".join)
+def test_both_commands_deploy_and_what_is_saved_meanwhile_is_live_too(fresh: Chatops, command: tuple[str, ...]) -> None:
+    shutil.copytree(ROOT / "handlers", fresh.folder / "handlers", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "config.yaml", fresh.folder)
+    send = fresh.folder / "handlers" / "send.py"
+    whole = send.read_text()
+    watching = fresh.start(*command, "--watch", "--json")
+    try:
+        assert watching.stdout
+        documents = (json.loads(line) for line in watching.stdout)
+        sent = ("finished", "function.websocket-send")
+        next(one for one in documents if (one.get("event"), one.get("resource")) == sent)
+        send.write_text(whole.replace('b"pong"', 'b"pong, saved meanwhile"'))
+        url = next(one for one in documents if one.get("event") == "summary")["outputs"]["websocket_url"]
+        assert pong_of(url, "pong, saved meanwhile") < SOON
+        assert next(one for one in documents if one.get("event") == "summary")["updated"]
+        send.write_text(whole.replace('b"pong"', 'b"pong, saved later"'))
+        assert pong_of(url, "pong, saved later") < SOON
+    finally:
+        watching.send_signal(signal.SIGINT)
+        watching.communicate(timeout=60)
+    assert watching.returncode == 130
 
 
 def test_a_saved_handler_is_live_in_a_moment_and_connections_are_kept(fresh: Chatops) -> None:

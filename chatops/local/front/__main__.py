@@ -24,9 +24,18 @@ def options(arguments: list[str]) -> Options:
     parser.add_argument("--region", required=True)
     parser.add_argument("--state-dir", type=Path, help="where snapshots of deployments are kept")
     parser.add_argument("--time-scale", type=_positive, default=1.0, help="0.01 makes ten minutes six seconds")
+    parser.add_argument("--integration-timeout", type=_positive, default=29.0, help="seconds that functions have")
     parser.add_argument("--drop-disconnects", action="store_true", help="never invoke $disconnect")
     given = parser.parse_args(arguments)
-    return Options(given.port, given.aws, given.region, given.state_dir, given.time_scale, given.drop_disconnects)
+    return Options(
+        given.port,
+        given.aws,
+        given.region,
+        given.state_dir,
+        given.time_scale,
+        given.drop_disconnects,
+        given.integration_timeout,
+    )
 
 
 def _positive(text: str) -> float:

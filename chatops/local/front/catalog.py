@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,13 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 
 
 class Catalog:
-    """Every stage that is live, by API id and name."""
+    """Every stage that is live, by API id and name. `ended` is told of each that is no longer."""
 
-    def __init__(self, aws: LocalAws, folder: Path | None) -> None:
+    def __init__(self, aws: LocalAws, folder: Path | None, ended: Callable[[str, str], None]) -> None:
         self.endpoint_url = aws.endpoint_url
         self._aws = aws
         self._folder = folder
+        self._ended = ended
         self._deployments: dict[tuple[str, str], Deployment] = {}
         self._account: str | None = None
         self._api_ids: set[str] = set()
@@ -74,8 +75,10 @@ class Catalog:
             self._looked = {None: now} if api_id is None else {**self._looked, api_id: now}
             try:
                 others = {key: one for key, one in self.stages.items() if api_id not in (None, key[0])}
-                self.stages = {**others, **await self._aws.read(self._look, api_id)}
+                before, self.stages = self.stages, {**others, **await self._aws.read(self._look, api_id)}
                 self._unreachable = False
+                for gone in before.keys() - self.stages.keys():
+                    self._ended(*gone)
             except (BotoCoreError, ClientError) as error:
                 if not self._unreachable:
                     log.warning("The local AWS at %s does not answer: %s", self.endpoint_url, error)

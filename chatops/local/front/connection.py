@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
+
+ID = re.compile(r"[\w-]{15}=", re.ASCII)
+"""What a connection's id looks like."""
 
 
 def new_id() -> str:
@@ -83,6 +87,12 @@ class Connections:
         if found is None or (found.api_id, found.stage) != (api_id, stage):
             return None
         return found if found.socket and found.socket.is_open else None
+
+    def end_stage(self, api_id: str, stage: str) -> None:
+        """Closes the connections of a stage that is gone."""
+        for one in self.all():
+            if (one.api_id, one.stage) == (api_id, stage) and one.socket:
+                one.socket.close(1001, "Going away")
 
     def all(self) -> list[Connection]:
         return list(self._open.values())

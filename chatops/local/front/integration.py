@@ -35,13 +35,13 @@ class Answer:
 class Integrations:
     """Calls functions as API Gateway does: with its permission, and for as long as it waits.
 
-    `time_scale` multiplies an integration's timeout.
+    `longest` is how many seconds that is at most.
     """
 
-    def __init__(self, aws: LocalAws, permissions: Permissions, time_scale: float) -> None:
+    def __init__(self, aws: LocalAws, permissions: Permissions, longest: float) -> None:
         self._aws = aws
         self._permissions = permissions
-        self._time_scale = time_scale
+        self._longest = longest
         self._calls: set[asyncio.Task[Any]] = set()
 
     async def invoke(self, stage: Stage, route: Route, event: Event) -> Answer:
@@ -53,7 +53,7 @@ class Integrations:
         if integration.type != "AWS_PROXY" or not function:
             raise IntegrationFailed(INTERNAL, 500, f"{integration.type} to {integration.uri} is not imitated")
         await self._require_permission(stage, route, integration, function)
-        raw = await self._call(function, event, integration.timeout * self._time_scale)
+        raw = await self._call(function, event, min(integration.timeout, self._longest))
         if raw.get("FunctionError"):
             raise IntegrationFailed(
                 INTERNAL, 502, f"{function} failed: {raw['Payload'].decode(errors='replace')[:500]}"

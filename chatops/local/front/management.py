@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from . import address
 from .caller import Callers
 from .catalog import Catalog
-from .connection import Connection, Connections
+from .connection import ID, Connection, Connections
 from .deployment import Stage
 from .errors import Refused, forbidden, missing_token
 from .permission import Permissions
@@ -54,6 +54,9 @@ class Management:
             raise missing_token("neither @connections nor a WebSocket handshake")
         stage = self._catalog.find(place)
         await self._authorize(request, stage, place.connection_id)
+        if not ID.fullmatch(place.connection_id):
+            text = f"Invalid connectionId: {place.connection_id}"
+            raise Refused(400, text, text[:120], "BadRequestException")
         connection = self._connections.get(stage.api_id, stage.name, place.connection_id)
         if connection is None:
             # AWS sends no message with it: SDKs show the status in its place.

@@ -44,6 +44,7 @@ class Options:
     folder: Path | None = None
     time_scale: float = 1.0
     drop_disconnects: bool = False
+    integration_timeout: float = 29.0
 
 
 class Front:
@@ -52,12 +53,12 @@ class Front:
     def __init__(self, options: Options) -> None:
         self._quotas = Quotas().scaled(options.time_scale)
         self._aws = LocalAws(options.endpoint_url, options.region)
-        self._catalog = Catalog(self._aws, options.folder)
         self._connections = Connections()
+        self._catalog = Catalog(self._aws, options.folder, self._connections.end_stage)
         permissions, callers = Permissions(self._aws), Callers(self._aws)
         self._gateway = Gateway(
             self._catalog,
-            Integrations(self._aws, permissions, options.time_scale),
+            Integrations(self._aws, permissions, options.integration_timeout),
             callers,
             permissions,
             self._connections,

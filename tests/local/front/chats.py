@@ -33,13 +33,14 @@ TRUST = {
 
 @dataclass(frozen=True)
 class Route:
-    """A route to the probe function. `timeout` is the integration's, in milliseconds."""
+    """A route to the probe function, or to nothing. `timeout` is the integration's, in milliseconds."""
 
     key: str
     two_way: bool = False
     permitted: bool = True
     timeout: int = 29_000
     authorization: str = "NONE"
+    integrated: bool = True
 
 
 USUAL = (Route("$connect"), Route("$disconnect"), Route("$default"), Route("say"), Route("ask", two_way=True))
@@ -154,12 +155,13 @@ def add_route(aws: str, api: str, function: str, route: Route) -> None:
         IntegrationUri=f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function}/invocations",
         TimeoutInMillis=route.timeout,
     )["IntegrationId"]
+    target = {"Target": f"integrations/{integration}"} if route.integrated else {}
     response = {"RouteResponseSelectionExpression": "$default"} if route.two_way else {}
     made = gateway.create_route(
         ApiId=api,
         RouteKey=route.key,
-        Target=f"integrations/{integration}",
         AuthorizationType=route.authorization,
+        **target,
         **response,
     )
     if route.two_way:

@@ -2,8 +2,8 @@
 
     python -m tests.local.front.conformance
 
-serverless-offline takes part when SERVERLESS_OFFLINE names a folder in which
-`npm install serverless@3 serverless-offline@13` was run.
+SERVERLESS_OFFLINE names a folder in which `npm install serverless@3 serverless-offline@13` was run. Without it, or any
+other of the columns, nothing is written.
 """
 
 from __future__ import annotations
@@ -35,12 +35,11 @@ def see(behaviour: Behaviour, target: Target) -> str | None:
 
 
 def compare(target_type: type[Target], folder: Path) -> dict[str, str]:
-    """Every behaviour of one target."""
+    """Every behaviour of one target. Ends the program when the target cannot be had at all."""
     try:
         target = target_type(folder)
     except NotMeasurable as reason:
-        print(f"{target_type.name}: {reason}", file=sys.stderr)
-        return {}
+        sys.exit(f"{target_type.name} cannot be measured: {reason}. The table is left as it is.")
     seen = {}
     try:
         for behaviour in BEHAVIOURS:
@@ -62,11 +61,15 @@ def table(results: Results) -> str:
         if one.group != group:
             group = one.group
             lines.append(f"| **{group}** |{' |' * (len(names) + 1)}")
-        aws = f"[{code(one.aws)}]({one.page}){'' if one.settled else ' (?)'}"
         cells = (cell(results[name].get(one.name), one.aws) for name in names)
-        lines.append(f"| {one.sentence} | {aws} | {' | '.join(cells)} |")
+        lines.append(f"| {one.sentence} | {aws_cell(one)} | {' | '.join(cells)} |")
     agreed = (f"{sum(results[name].get(b.name) == b.aws for b in BEHAVIOURS)} of {len(BEHAVIOURS)}" for name in names)
     return "\n".join([*lines, f"| **agree** | | {' | '.join(agreed)} |"])
+
+
+def aws_cell(one: Behaviour) -> str:
+    """What AWS does, with its page, and a mark where no source settles it."""
+    return f"[{code(one.aws)}]({one.page}){'' if one.settled else ' (?)'}"
 
 
 def cell(seen: str | None, aws: str) -> str:

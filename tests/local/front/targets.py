@@ -14,7 +14,7 @@ from .processes import free_port, front, local_aws, ministack, running
 from .sink import Sink
 
 FAST = 0.0005
-"""The time scale of the front for waits: ten minutes are 0.3 s, two hours 3.6 s, 29 seconds 15 ms."""
+"""The time scale of the front for waits: ten minutes are 0.3 s, two hours 3.6 s."""
 
 
 class NotMeasurable(Exception):
@@ -43,6 +43,10 @@ class Target(ABC):
         """An API for which time runs 2000 times as fast."""
         raise NotMeasurable(f"{self.name} has no clock that runs faster")
 
+    def impatient_chat(self, shape: Shape) -> Chat:
+        """An API that waits for a function two seconds, where others wait 29."""
+        raise NotMeasurable(f"{self.name} waits as long as it does")
+
     @property
     def aws(self) -> str:
         """The endpoint of the AWS in which the chats are."""
@@ -64,7 +68,7 @@ class ChatopsTarget(Target):
         super().__init__(folder)
         self._aws = self._running.enter_context(local_aws(folder))
         self.url = self._running.enter_context(front(self._aws, folder))
-        self._hasty_url: str | None = None
+        self._others: dict[str, str] = {}
 
     @property
     def aws(self) -> str:
@@ -74,10 +78,16 @@ class ChatopsTarget(Target):
         return deploy(self.aws, shape, self.sink, self.url + "/{api}")
 
     def hasty_chat(self, shape: Shape) -> Chat:
-        if self._hasty_url is None:
-            scale = ("--time-scale", str(FAST))
-            self._hasty_url = self._running.enter_context(front(self.aws, self.folder, *scale))
-        return deploy(self.aws, shape, self.sink, self._hasty_url + "/{api}")
+        return self._chat_of_another_front(shape, "--time-scale", str(FAST))
+
+    def impatient_chat(self, shape: Shape) -> Chat:
+        return self._chat_of_another_front(shape, "--integration-timeout", "2")
+
+    def _chat_of_another_front(self, shape: Shape, *options: str) -> Chat:
+        name = options[0]
+        if name not in self._others:
+            self._others[name] = self._running.enter_context(front(self.aws, self.folder, *options))
+        return deploy(self.aws, shape, self.sink, self._others[name] + "/{api}")
 
 
 class MiniStackTarget(Target):
@@ -111,6 +121,8 @@ class ServerlessOfflineTarget(Target):
     def _deploy(self, shape: Shape) -> Chat:
         if shape.throttling or not shape.may_post or not all(one.permitted for one in shape.routes):
             raise NotMeasurable("serverless-offline has no deployments, permissions or throttling")
+        if not all(one.integrated for one in shape.routes):
+            raise NotMeasurable("serverless-offline has no route without a function")
         if any(one.authorization != "NONE" for one in shape.routes):
             raise NotMeasurable("serverless-offline has no IAM")
         port, http, service = free_port(), free_port(), self.folder / f"service-{len(self._chats)}"

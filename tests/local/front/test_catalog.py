@@ -9,8 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from chatops.local.front.connection import new_id
+
+from .behaviours.connections import post
 from .chats import STAGE, Chat, Route, Shape, add_route, client, deploy
 from .processes import front
 from .targets import ChatopsTarget
@@ -138,4 +141,22 @@ def test_a_backend_may_leave_the_api_out_too(target: ChatopsTarget, tmp_path: Pa
     with chat.join():
         management = client("apigatewaymanagementapi", f"{target.url}/alone")
         with pytest.raises(management.exceptions.GoneException):
+            management.get_connection(ConnectionId=new_id())
+        with pytest.raises(management.exceptions.ClientError, match="Invalid connectionId: nobody="):
             management.get_connection(ConnectionId="nobody=")
+
+
+@pytest.mark.parametrize("operation", ["delete_stage", "delete_api"])
+def test_the_connections_of_a_stage_that_is_deleted_are_closed(target: ChatopsTarget, operation: str) -> None:
+    shape = Shape((Route("$default"),), f"$request.body.{operation}")
+    chat, gateway = target.chat(shape), client("apigatewayv2", target.aws)
+    kept = target.chat(FEW)
+    with chat.open() as doomed, kept.join() as other:
+        if operation == "delete_api":
+            gateway.delete_api(ApiId=chat.api_id)
+        else:
+            gateway.delete_stage(ApiId=chat.api_id, StageName=STAGE)
+        with pytest.raises(ConnectionClosed) as closed:
+            doomed.recv(timeout=10)
+        assert closed.value.rcvd and closed.value.rcvd.code == 1001
+        assert post(kept, other.id) == "200"

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from chatops.local.front.catalog import Catalog
 from chatops.local.front.deployment import Deployment, Integration, Route, Stage
 from chatops.local.front.throttle import Limit
 
@@ -19,6 +23,17 @@ DEPLOYMENT = Deployment(
         "$default": Route("$default", integration=Integration("MOCK")),
     },
 )
+
+
+def test_a_snapshot_that_cannot_be_written_is_told_and_kept_in_memory(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "a file where the folder should be"
+    file.touch()
+    aws: Any = SimpleNamespace(endpoint_url="")
+    catalog = Catalog(aws, file, lambda *_: None)
+    assert catalog._remember("api1", DEPLOYMENT) == DEPLOYMENT
+    assert "is not kept for another start" in caplog.text
 
 
 def test_a_deployment_comes_back_from_json_as_it_was() -> None:

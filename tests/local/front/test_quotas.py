@@ -5,6 +5,7 @@ import pytest
 from chatops.local.front.__main__ import options
 from chatops.local.front.catalog import integration
 from chatops.local.front.quotas import FRAME, MESSAGE, Quotas
+from chatops.local.server import front_options
 
 NEEDED = ["--port", "4567", "--aws", "http://127.0.0.1:4566", "--region", "ap-northeast-2"]
 
@@ -24,9 +25,13 @@ def test_an_integration_has_29_seconds_at_most(milliseconds: int, seconds: float
 
 
 def test_the_command_line_is_understood() -> None:
-    given = options([*NEEDED, "--time-scale", "0.01", "--drop-disconnects"])
+    given = options([*NEEDED, *front_options(0.01, drop_disconnects=True)])
     assert (given.port, given.endpoint_url, given.region) == (4567, "http://127.0.0.1:4566", "ap-northeast-2")
     assert (given.time_scale, given.drop_disconnects, given.folder) == (0.01, True, None)
+
+
+def test_what_is_usual_is_not_asked_of_the_front() -> None:
+    assert front_options(1.0, drop_disconnects=False) == []
 
 
 @pytest.mark.parametrize("scale", ["0", "-1", "fast"])

@@ -232,6 +232,14 @@ def test_an_answer_over_128_kb_is_an_internal_server_error(chat: Chat) -> None:
         assert "Internal server error" in joined.hears()
 
 
+def test_a_clock_that_runs_faster_leaves_functions_their_time(target: ChatopsTarget, tmp_path: Path) -> None:
+    with front(target.aws, tmp_path, "--time-scale", "0.01") as url:
+        chat = deploy(target.aws, Shape(), target.sink, url + "/{api}")
+        with chat.join(sleep="1") as joined:
+            joined.say(action="ask", sleep=1, body="hello")
+            assert joined.hears() == "hello"
+
+
 @pytest.mark.parametrize("subprotocol", ["a b", "a\r\nX-Other: b", "이름"])
 def test_a_subprotocol_that_is_none_refuses_the_handshake(chat: Chat, subprotocol: str) -> None:
     query = urlencode({"subprotocol": subprotocol})

@@ -38,6 +38,14 @@ def post(chat: Chat, connection_id: str, data: bytes = b"hello", *keys: str) -> 
     return refusal(chat.management(*keys).post_to_connection, ConnectionId=connection_id, Data=data)
 
 
+def gone(chat: Chat) -> str:
+    """The id of a connection that was."""
+    with chat.join() as joined:
+        pass
+    chat.sink.event("DISCONNECT", joined.id)
+    return joined.id
+
+
 @behaviour("hello")
 def a_post_reaches_the_client(target: Target) -> str:
     """apigateway-how-to-call-websocket-api-connections.html"""
@@ -96,10 +104,27 @@ def a_delete_ends_the_connection(target: Target) -> str:
 def a_post_to_a_connection_that_is_gone_is_410(target: Target) -> str:
     """API_PostToConnection.html"""
     chat = target.chat(Shape())
-    with chat.join() as joined:
-        pass
-    chat.sink.event("DISCONNECT", joined.id)
-    return post(chat, joined.id)
+    return post(chat, gone(chat))
+
+
+@behaviour("410 GoneException")
+def a_get_of_a_connection_that_is_gone_is_410(target: Target) -> str:
+    """API_GetConnection.html"""
+    chat = target.chat(Shape())
+    return refusal(chat.management().get_connection, ConnectionId=gone(chat))
+
+
+@behaviour("410 GoneException")
+def a_delete_of_a_connection_that_is_gone_is_410(target: Target) -> str:
+    """API_DeleteConnection.html"""
+    chat = target.chat(Shape())
+    return refusal(chat.management().delete_connection, ConnectionId=gone(chat))
+
+
+@behaviour("400 BadRequestException")
+def a_post_to_what_is_no_connection_id_is_400(target: Target) -> str:
+    """API_PostToConnection.html; measured: https://github.com/localstack/localstack/issues/4694"""
+    return post(target.chat(Shape()), "cjy8i76bx002884le6n17d49b")
 
 
 @behaviour("413 PayloadTooLargeException")

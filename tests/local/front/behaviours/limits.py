@@ -15,6 +15,7 @@ from .behaviour import behaviour
 KB = 1024
 LONG = Shape((Route("$connect"), Route("$default")))
 IDLE = Shape((Route("say"),))
+ASKED = Shape((Route("ask", two_way=True),))
 
 
 def sent(chat: Chat, message: str | bytes | Iterable[str]) -> str:
@@ -97,6 +98,14 @@ def a_connection_of_two_hours_closes_with_1001_however_busy(target: Target) -> s
 @behaviour("Endpoint request timed out")
 def a_function_that_takes_29_seconds_has_timed_out(target: Target) -> str:
     """apigateway-execution-service-websocket-limits-table.html"""
-    with target.hasty_chat(IDLE).open() as socket:
-        socket.send('{"action": "say", "sleep": 0.2}')
-        return "Endpoint request timed out" if "timed out" in str(socket.recv(timeout=5)) else "something else"
+    with target.impatient_chat(ASKED).open() as socket:
+        socket.send('{"action": "ask", "sleep": 4, "body": "hello"}')
+        return "Endpoint request timed out" if "timed out" in str(socket.recv(timeout=10)) else "something else"
+
+
+@behaviour("hello")
+def a_function_that_takes_less_is_waited_for(target: Target) -> str:
+    """apigateway-execution-service-websocket-limits-table.html"""
+    with target.impatient_chat(ASKED).open() as socket:
+        socket.send('{"action": "ask", "sleep": 0.5, "body": "hello"}')
+        return str(socket.recv(timeout=10))

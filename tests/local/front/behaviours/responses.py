@@ -12,6 +12,7 @@ from .behaviour import behaviour
 NO_DEFAULT = Shape((Route("$connect"), Route("say")))
 FAILING = Shape((Route("$connect"), Route("$default"), Route("fail")))
 HASTY = Shape((*USUAL, Route("slow", timeout=500), Route("forbidden", permitted=False)))
+IDLE = Shape((*USUAL, Route("idle", integrated=False)))
 THROTTLED = Shape((Route("say"),), throttling={"ThrottlingRateLimit": 0.01, "ThrottlingBurstLimit": 1})
 
 
@@ -93,6 +94,12 @@ def without_a_route_response_a_returned_body_goes_nowhere(target: Target) -> str
 def with_a_route_response_a_returned_body_goes_to_the_client(target: Target) -> str:
     """apigateway-websocket-api-route-response.html"""
     return told(target.chat(Shape()), action="ask", body="hello")
+
+
+@behaviour("nothing", settled=False)
+def a_route_without_an_integration_answers_nothing(target: Target) -> str:
+    """apigateway-websocket-api-integration-requests.html"""
+    return told(target.chat(IDLE), 1.0, action="idle")
 
 
 @behaviour(error("Too Many Requests"), settled=False)
