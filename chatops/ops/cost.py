@@ -62,8 +62,9 @@ def worst_hour(config: Config) -> list[Item]:
     handshakes = rates.pop("$connect", _rate(websocket.throttle, "$connect"))
     rates.pop("$disconnect", None)
     messages = sum(rates.values())
-    # Only what a message names reaches its route; all else is $default's, which broadcasts nothing.
-    broadcasts = sum(rate for route, rate in rates.items() if route != "$default")
+    # $default broadcasts what asks for sendMessage, where that has no route of its own to be led to.
+    is_led = "sendMessage" in rates and websocket.route_selection == "$request.body.action"
+    broadcasts = sum(rate for route, rate in rates.items() if route != "$default" or not is_led)
     clients = handshakes * LIFE
     posts = min(broadcasts * clients, max(ACCOUNT_RATE - messages, 0))
     pages = sum(_rate(api.throttle, route) for api in config.http_apis.values() for route in api.routes)

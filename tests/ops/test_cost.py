@@ -51,6 +51,24 @@ def test_a_lower_limit_of_any_kind_costs_less(config: Config) -> None:
     assert {what: dollars(one) < whole for what, one in cheaper.items()} == dict.fromkeys(cheaper, True)
 
 
+def test_default_counts_as_broadcasting_where_sendmessage_can_reach_it(config: Config) -> None:
+    chat = config.websocket
+    routes = {route: key for route, key in chat.routes.items() if route != "sendMessage"}
+    without_a_route = replace(config, websocket=replace(chat, routes=routes))
+    led_by_another_word = replace(config, websocket=replace(chat, route_selection="$request.body.type"))
+    without_default = {route: key for route, key in chat.routes.items() if route != "$default"}
+    posts = {
+        what: {item.name: item.amount for item in worst_hour(one)}["messages out"]
+        for what, one in {
+            "no route": without_a_route,
+            "another word": led_by_another_word,
+            "no default": replace(config, websocket=replace(chat, routes=without_default)),
+        }.items()
+    }
+    assert min(posts.values()) > 35_000_000
+    assert dollars(without_a_route) > 200 and dollars(led_by_another_word) >= dollars(config)
+
+
 def test_without_limits_of_ours_it_is_bounded_by_the_accounts_quotas(config: Config) -> None:
     everything = replace(config, websocket=replace(config.websocket, throttle=Throttle(Limit(10_000, 5_000))))
     assert dollars(config) < dollars(everything) < 100_000
