@@ -9,13 +9,15 @@ from .errors import UsageError
 
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+ASSIGNED = r"""(?:["']?\s*(?:=|%3D|:|>)|["']\s*,)\s*(?:b(?=["']))?["']?"""
+"""Between a name and its value: in a query, a header, JSON, XML, or Python's mappings and tuples."""
 SECRETS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"(X-Amz-(?:Signature|Credential|Security-Token)(?:=|%3D|[\"']?:\s*[\"']?))[^\s&\"'<>]+",
-        r"(Authorization[\"']?:\s*b?[\"']?)[^\"'\r\n]+",
+        rf"(X-Amz-(?:Signature|Credential|Security-Token){ASSIGNED})[^\s&\"'<>]+",
+        rf"(Authorization{ASSIGNED})[^\"'\r\n]+",
         r"(AWS4-HMAC-SHA256 )[^\"'\r\n]+",
-        r"((?:secret|session)_?(?:access_?)?(?:key|token)[\"']?\s*[=:]\s*[\"']?)[^\s,\"'}&]+",
+        rf"((?:secret|session|security)[_-]?(?:access[_-]?)?(?:key|token){ASSIGNED})[^\s,\"'}}&<>]+",
         r"(?<![A-Z0-9])((?:AKIA|ASIA))[A-Z0-9]{12,}",
     )
 )

@@ -15,6 +15,7 @@ from websockets.exceptions import InvalidStatus
 
 from ..errors import FAILED, ChatopsError, explain
 from ..session import Session
+from ..text import redacted
 from . import connections
 from .access import signed_websocket_url
 from .chat_client import Client
@@ -152,7 +153,7 @@ def _told(error: BaseException) -> str:
     if isinstance(error, (ChatopsError, BotoCoreError, ClientError)):
         told = explain(error)
         return f"{told.what}: {told.why}; trying again."
-    return f"The server cannot be reached ({str(error) or type(error).__name__}); trying again."
+    return f"The server cannot be reached ({redacted(str(error)) or type(error).__name__}); trying again."
 
 
 def _login() -> str:

@@ -20,6 +20,8 @@ from .own_rows import OwnRows
 if TYPE_CHECKING:
     from .doctor.finding import Finding
 
+from ..text import redacted
+
 ROUNDS = 10
 """Broadcasts that are timed."""
 PATIENCE = 15.0
@@ -173,7 +175,7 @@ async def _check(report: Report, name: str) -> AsyncIterator[None]:
         report.checks.append(Check(name, False, took(), f"it could not be looked at: {told.what}: {told.why}"))
         raise _Failed from error
     except Exception as error:
-        why = str(error) or type(error).__name__
+        why = redacted(str(error)) or type(error).__name__
         report.checks.append(Check(name, False, took(), f"{why}; likely cause: {CAUSES[name]}"))
         raise _Failed from error
     report.checks.append(Check(name, True, took()))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from chatops.ops import chat, smoke
 from chatops.text import redacted
 
 from .conftest import REGION, Boto, Chatops, Finished
@@ -27,7 +28,7 @@ SIGNED = re.compile(r"X-Amz-(Signature|Credential|Security-Token)=|AWS4-HMAC-SHA
 def debugged(chatops: Chatops) -> Chatops:
     """The command line of somebody who has real credentials."""
     chatops.write_config("websocket: {auth: iam}\n")
-    return Chatops(chatops.folder, chatops.state, dict(PROFILE))
+    return Chatops(chatops.folder, chatops.state, {**PROFILE, "BROWSER": "true %s"})
 
 
 def files(*folders: Path) -> Iterator[Path]:
@@ -49,12 +50,13 @@ def test_a_whole_debug_run_writes_no_secret_but_the_invite(debugged: Chatops) ->
     query = invite.out.strip().partition("?")[2]
     signature = query.rpartition("=")[2]
     for arguments in (
-        *(["status"], ["smoke"], ["plan"], ["send", "hi"], ["url"], ["kick", "nobody"], ["prune"], ["up", "--json"]),
+        *(["status"], ["smoke"], ["plan"], ["send", "hi"], ["url"], ["open"], ["prune"], ["up", "--json"]),
         *(["chat"], ["logs"], ["metrics"], ["doctor"], ["find"], ["policy"]),
     ):
-        run(*arguments)
-    run("status", "--config", "missing.yaml")
-    run("down", "--yes")
+        told = run(*arguments)
+        assert told.code == 0, (arguments, told)
+    assert (run("kick", "nobody").code, run("status", "--config", "missing.yaml").code) == (1, 2)
+    assert run("down", "--yes").code == 0
     written = {f"{number}": one.out + one.err for number, one in enumerate(runs)}
     written |= {str(one): one.read_bytes().decode(errors="replace") for one in files(debugged.folder, debugged.state)}
     assert any("front-" in name for name in written), "the logs are read too"
@@ -89,7 +91,7 @@ def test_nobody_else_of_this_machine_can_read_the_state(debugged: Chatops) -> No
     assert debugged.run("up", "--local").code == 0
     folder = debugged.state / "chatops"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    ours = [one for one in files(folder) if "home" not in one.relative_to(folder).parts]
+    ours = list(files(folder))
     assert {"local.json", "local.log"} <= {one.name for one in ours}
     assert {str(one): oct(stat.S_IMODE(one.stat().st_mode)) for one in ours if one.stat().st_mode & 0o177} == {}
 
@@ -117,10 +119,26 @@ def test_the_local_aws_and_what_it_runs_never_see_the_users_credentials(debugged
         "aws_secret_access_key = canary",
         '{"SecretAccessKey": "canary", "SessionToken": "canary"}',
         "The key AKIACANARYCANARY0001 is unknown",
+        "<Credentials><SecretAccessKey>canary</SecretAccessKey><SessionToken>canary</SessionToken></Credentials>",
+        "{'aws_secret_access_key': b'canary', 'aws_session_token': b\"canary\"}",
+        "[(b'x-amz-security-token', b'canary'), ('Authorization', 'AWS4-HMAC-SHA256 Credential=CANARY/2025')]",
+        "aws-secret-access-key: canary",
+        "X-Amz-Signature%3Dcanary",
     ],
 )
 def test_what_signs_is_taken_out_of_every_text(text: str) -> None:
     assert not CANARY.search(redacted(text)) and redacted(text) != text
+
+
+def test_what_smoke_and_chat_tell_of_an_error_has_nothing_that_signs() -> None:
+    error = OSError("no route to wss://x/demo?X-Amz-Signature=canary")
+
+    def address() -> str:
+        raise error
+
+    (check,) = smoke.run(address, set, 1).checks
+    for told in (check.detail, chat._told(error)):
+        assert "no route" in told and not CANARY.search(told)
 
 
 def test_an_unexpected_error_is_told_and_traced_without_secrets(tmp_path: Path) -> None:
