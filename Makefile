@@ -36,18 +36,18 @@ node: wscat chatops/web/node_modules/.package-lock.json  ## Everything that the 
 wscat: tests/e2e/node_modules/.package-lock.json  ## The WebSocket client that the tests talk through; needs Node.
 
 lock: .venv/test  ## What CI installs, pinned and hashed.
-	$(BIN)/pip install --quiet uv
+	$(BIN)/pip install --quiet uv==0.13.9
 	$(BIN)/uv pip compile pyproject.toml --extra test --universal --python-version 3.10 --generate-hashes \
 		--no-annotate --no-header --quiet --upgrade --output-file requirements-ci.lock
 
 audit: .venv/test  ## Known weaknesses of what this is built on, where the registries tell them.
-	$(BIN)/pip install --quiet pip-audit
+	$(BIN)/pip install --quiet pip-audit==2.10.1
 	$(BIN)/pip-audit --skip-editable
 	npm audit --prefix chatops/web
 	npm audit --prefix tests/e2e
 
 licences: .venv/test  ## The licence of every package that is installed for tests, or built into the page.
-	$(BIN)/pip install --quiet pip-licenses
+	$(BIN)/pip install --quiet pip-licenses==5.5.5
 	$(BIN)/pip-licenses --with-urls
 	cat handlers/page.LICENSES.txt
 
