@@ -214,7 +214,8 @@ def _apply(session: Session, plan: Any, verb: str, prove: Callable[[], int] | No
     address = '"$(chatops invite)"' if closed else urls["websocket_url"]
     hint = f'Try it: wscat -c {address}   then  {{"action":"sendMessage", "message":"Hello! bs~"}}'
     code = _proved(session, prove) if prove else 0
-    session.output.summary(session.where, outcome, urls, DOES_NOT_WORK if code else hint)
+    where = {**session.where, "auth": session.config.websocket.auth}
+    session.output.summary(where, outcome, urls, DOES_NOT_WORK if code else hint)
     if not session.options.as_json:
         if not closed:
             session.note(OPEN)

@@ -211,11 +211,11 @@ def test_up_says_in_one_line_that_the_chat_is_open_and_in_another_what_an_attack
     told = chatops.must("up", "--local")
     assert "open to everyone" not in told.err and "chatops invite" in told.err
     document = chatops.run("up", "--local", "--json")
-    assert document.documents and "an hour" not in document.out + document.err
+    assert document.last["auth"] == "iam" and "an hour" not in document.out + document.err
 
 
 def test_opening_and_closing_a_chat_takes_one_up_each(chatops: Chatops) -> None:
-    chatops.local("up")
+    assert chatops.local("up").last["auth"] == "none"
     assert knock(chatops.url()) == 101
     chatops.write_config(CLOSED)
     assert chatops.local("up").last["updated"] == ["stage.websocket-api"]
