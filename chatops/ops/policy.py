@@ -9,7 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..resources.role import role_path
+from ..resources.function import Function
+from ..resources.log_group import LogGroup
+from ..resources.role import Role, role_path
+from ..resources.table import Table
 from ..stack import Stack
 
 GROUPS = {
@@ -58,11 +61,14 @@ def policy(stack: Stack, groups: Iterable[str]) -> dict[str, Any]:
 
 
 class _Names:
-    """The ARNs of everything of a stack, whether or not it exists."""
+    """The ARNs of everything of a stack, whether or not it exists, and of what earlier configs left of it."""
 
     def __init__(self, stack: Stack, api_id: str) -> None:
         aws, config = stack.aws, stack.config
-        functions = [one.name for one in config.functions.values()]
+        left = stack.leftovers()
+        tables = dict.fromkeys([config.table.name, *(one.title for one in left if isinstance(one, Table))])
+        functions = dict.fromkeys(one.name for one in config.functions.values())
+        functions |= dict.fromkeys(one.function for one in left if isinstance(one, (Function, LogGroup, Role)))
 
         def anywhere(service: str, resource: str, account: str) -> str:
             return f"arn:{aws.partition}:{service}:*:{account}:{resource}"
@@ -75,7 +81,8 @@ class _Names:
         self.callers = ("*",) if aws.endpoint_url else callers
         self.closed = config.websocket.auth == "iam"
         self.reserves = any(one.reserved_concurrency for one in config.functions.values())
-        self.table = (aws.arn("dynamodb", f"table/{config.table.name}"),)
+        self.tables = tuple(aws.arn("dynamodb", f"table/{one}") for one in tables)
+        self.table = self.tables[:1]
         self.functions = tuple(aws.arn("lambda", f"function:{one}") for one in functions)
         # CloudWatch Logs asks for some actions on the group and for others on what is in it.
         groups = [aws.arn("logs", f"log-group:/aws/lambda/{one}") for one in functions]
@@ -91,7 +98,7 @@ class _Names:
         # What stands in for AWS does not see what some requests are about, and asks for these actions on everything.
         self.any_log_group = ("*",) if aws.endpoint_url else (aws.arn("logs", "log-group:*"),)
         self.new_functions = ("*",) if aws.endpoint_url else self.functions
-        self.table_tags = ("*",) if aws.endpoint_url else self.table
+        self.table_tags = ("*",) if aws.endpoint_url else self.tables
         self.stage = aws.arn("execute-api", f"{api_id}/{config.websocket.stage}")
 
 
@@ -99,7 +106,7 @@ def _reads(names: _Names) -> Iterator[Need]:
     yield Need("tag", "GetResources", ("*",))
     yield Need("iam", "ListRoles", ("*",))
     yield Need("iam", "GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies", names.roles)
-    yield Need("dynamodb", "DescribeTable DescribeTimeToLive", names.table)
+    yield Need("dynamodb", "DescribeTable DescribeTimeToLive", names.tables)
     yield Need("dynamodb", "ListTagsOfResource", names.table_tags)
     yield Need("lambda", "GetFunction GetPolicy ListTags", names.functions)
     yield Need("logs", "DescribeLogGroups", names.any_log_group)
@@ -109,7 +116,9 @@ def _reads(names: _Names) -> Iterator[Need]:
 
 def _deploy(names: _Names) -> Iterator[Need]:
     yield from _reads(names)
-    yield Need("dynamodb", "CreateTable DeleteTable UpdateTable UpdateTimeToLive", names.table)
+    # Scan and GET: what is empty may be deleted, and who is connected is told before.
+    yield Need("dynamodb", "CreateTable DeleteTable Scan UpdateTable UpdateTimeToLive", names.tables)
+    yield Need("execute-api", "ManageConnections", (f"{names.stage}/GET/@connections/*",))
     yield Need("dynamodb", "TagResource", names.table_tags)
     yield Need(
         "iam",
@@ -127,6 +136,8 @@ def _deploy(names: _Names) -> Iterator[Need]:
     yield Need("logs", "CreateLogGroup DeleteLogGroup PutRetentionPolicy TagResource", names.log_groups)
     yield Need("apigateway", "DELETE PATCH POST", names.apis)
     yield Need("apigateway", "POST", names.tags)
+    # AWS was seen to ask for this where a stage is created with tags: https://github.com/aws-amplify/amplify-cli/issues/12316
+    yield Need("apigateway", "TagResource", names.apis)
 
 
 def _observe(names: _Names) -> Iterator[Need]:

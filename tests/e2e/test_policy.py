@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -51,9 +51,9 @@ class Bench:
         file = folder / "config.yaml"
         file.write_text(CONFIG % auth, encoding="utf-8")
         self.config = configs.load(file)
-        self.root = self._stack("test", "test")
+        self.root = self.stack("test", "test")
 
-    def _stack(self, *keys: str) -> Stack:
+    def stack(self, *keys: str) -> Stack:
         aws = Aws(REGION, endpoint_url=self.url, keys=(keys[0], keys[1]))
         aws._session.register_component("data_loader", LOADER)
         # MiniStack tells a function's tags to everybody. AWS does not, and then they have to be asked for:
@@ -77,7 +77,7 @@ class Bench:
         iam.create_user(UserName=USER)
         iam.put_user_policy(UserName=USER, PolicyName="only", PolicyDocument=json.dumps(document))
         key = iam.create_access_key(UserName=USER)["AccessKey"]
-        return self._stack(key["AccessKeyId"], key["SecretAccessKey"])
+        return self.stack(key["AccessKeyId"], key["SecretAccessKey"])
 
     @contextmanager
     def client(self, stack: Stack | None = None) -> Iterator[Any]:
@@ -164,6 +164,11 @@ def deploy(bench: Bench, mine: Stack) -> None:
     up(mine, adopt=True)
     # MiniStack lists an API with the tags of its creation, so that one is adopted by itself.
     mine.websocket.tag(mine.aws, lambda one: one.observe(mine.aws, lambda _: None) if isinstance(one, Api) else None)
+    with bench.client():
+        plan = mine.plan_down()
+        told = roster.audience(mine.aws, mine.tables(plan), mine.connections_url(plan.live))
+        if told != "1 connection is live":
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": told}}, "audience")
     down(mine)
     assert mine.remains() == []
 
@@ -250,7 +255,27 @@ def test_deploying_needs_each_action_of_its_policy_and_no_other(bench: Bench) ->
             needless.append(action)
     # MiniStack does not ask for PassRole; AWS does, of whoever gives a role to a function:
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
-    assert needless == ["iam:PassRole"]
+    # Nor for TagResource, which AWS was seen to ask for: https://github.com/aws-amplify/amplify-cli/issues/12316
+    assert needless == ["apigateway:TagResource", "iam:PassRole"]
+
+
+def test_what_an_earlier_config_left_is_in_the_policy_until_it_is_gone(bench: Bench, tmp_path: Path) -> None:
+    up(bench.root)
+    file = tmp_path / "config.yaml"
+    shorter = "functions:\n  websocket-connect: {source: handlers/connect.py, allow: [dynamodb:PutItem]}\n"
+    file.write_text(
+        f"table: {{name: later}}\n{shorter}websocket: {{routes: {{$connect: websocket-connect}}}}\nhttp_apis: {{}}\n"
+    )
+    bench.config = configs.load(file)
+    root = bench.root = bench.stack("test", "test")
+    gone = {"function.websocket-send", "table.websocket-connections"}
+    for group in ("observe", "deploy"):
+        mine = bench.holder(policy(root, [group]))
+        plan = mine.plan_up()
+        assert gone <= {step.name for step in plan.of(Action.DELETE)}
+    carry_out(mine, plan)
+    assert mine.plan_up().in_sync
+    assert "websocket-send" not in json.dumps(policy(root, GROUPS))
 
 
 @pytest.mark.parametrize("group", ["observe", "operate"])
@@ -321,29 +346,73 @@ def test_a_policy_has_no_action_by_a_wildcard_and_names_resources_wherever_aws_l
     assert len(json.dumps(document, separators=(",", ":"))) < 6144, "AWS takes no larger managed policy"
 
 
-def test_a_user_who_holds_only_the_printed_policy_runs_up_status_kick_and_down(chatops: Chatops, boto: Boto) -> None:
-    document = json.loads(chatops.must("policy", "--local").out)
+@pytest.fixture
+def operator(chatops: Chatops, boto: Boto) -> Iterator[Callable[..., Chatops]]:
+    """Makes the command line of a user who holds only what `chatops policy` prints, all of it or that of one group."""
     iam = boto.client("iam")
     iam.create_user(UserName=USER)
-    with ExitStack() as last:
-        last.callback(iam.delete_user, UserName=USER)
+    key = iam.create_access_key(UserName=USER)["AccessKey"]
+    keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+    def make(*group: str, lacks: str = "") -> Chatops:
+        document = without(json.loads(chatops.must("policy", *group, "--local").out), lacks)
         iam.put_user_policy(UserName=USER, PolicyName="only", PolicyDocument=json.dumps(document))
-        last.callback(iam.delete_user_policy, UserName=USER, PolicyName="only")
-        key = iam.create_access_key(UserName=USER)["AccessKey"]
-        last.callback(iam.delete_access_key, UserName=USER, AccessKeyId=key["AccessKeyId"])
-        keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
-        mine = Chatops(chatops.folder, chatops.state, {**keys, "AWS_REGION": REGION})
-        there = ("--endpoint-url", boto.endpoint_url, "--json")
-        summary = mine.must("up", *there).last
-        assert summary["created"] and not summary["failed"]
-        with websockets.connect(summary["outputs"]["websocket_url"], open_timeout=20, proxy=None) as client:
-            assert mine.must("status", *there).last["live"] == 1
-            assert mine.must("kick", "--all", "--yes", *there).last["kicked"] == 1
-            with pytest.raises(ConnectionClosed):
-                client.recv(timeout=20)
-        assert mine.must("down", "--yes", *there).last["deleted"]
-        iam.put_user_policy(
-            UserName=USER, PolicyName="only", PolicyDocument=json.dumps(without(document, "tag:GetResources"))
-        )
-        refused = mine.run("up", *there)
-        assert refused.code == 1 and "AccessDenied" in refused.last["why"]
+        return Chatops(chatops.folder, chatops.state, {**keys, "AWS_REGION": REGION})
+
+    yield make
+    with absent_is_fine():
+        iam.delete_user_policy(UserName=USER, PolicyName="only")
+    iam.delete_access_key(UserName=USER, AccessKeyId=key["AccessKeyId"])
+    iam.delete_user(UserName=USER)
+
+
+def test_a_user_who_holds_only_the_printed_policy_runs_up_status_kick_and_down(
+    operator: Callable[..., Chatops], boto: Boto
+) -> None:
+    mine, there = operator(), ("--endpoint-url", boto.endpoint_url, "--json")
+    summary = mine.must("up", *there).last
+    assert summary["created"] and not summary["failed"]
+    with websockets.connect(summary["outputs"]["websocket_url"], open_timeout=20, proxy=None) as client:
+        assert mine.must("status", *there).last["live"] == 1
+        assert mine.must("kick", "--all", "--yes", *there).last["kicked"] == 1
+        with pytest.raises(ConnectionClosed):
+            client.recv(timeout=20)
+    assert mine.must("down", "--yes", *there).last["deleted"]
+    refused = operator(lacks="tag:GetResources").run("up", *there)
+    assert refused.code == 1 and "AccessDenied" in refused.last["why"]
+
+
+def test_a_user_who_may_only_deploy_runs_up_plan_and_down(operator: Callable[..., Chatops], boto: Boto) -> None:
+    mine, there = operator("--for", "deploy"), ("--endpoint-url", boto.endpoint_url, "--json")
+    url = mine.must("up", *there).last["outputs"]["websocket_url"]
+    assert mine.must("plan", "--check", *there).last["in_sync"]
+    with websockets.connect(url, open_timeout=20, proxy=None):
+        told = mine.must("down", "--yes", *there)
+    assert told.last["deleted"] and "1 connection is live" in told.err
+
+
+def test_a_user_who_may_only_observe_runs_what_looks_and_changes_nothing(
+    operator: Callable[..., Chatops], deployed: Chatops, boto: Boto
+) -> None:
+    mine, there = operator("--for", "observe"), ("--endpoint-url", boto.endpoint_url)
+    url = mine.must("url", *there).out.strip()
+    with websockets.connect(url, open_timeout=20, proxy=None):
+        assert mine.must("status", "--json", *there).last["live"] == 1
+    for command in (["plan"], ["logs"], ["metrics"]):
+        mine.must(*command, *there)
+    refused = [mine.run(*command, *there) for command in (["send", "hi"], ["down", "--yes"])]
+    assert [one.code for one in refused] == [1, 1]
+    assert deployed.must("status", "--local")
+
+
+def test_a_user_who_may_only_operate_runs_what_reaches_the_chat(
+    operator: Callable[..., Chatops], deployed: Chatops, boto: Boto
+) -> None:
+    mine, there = operator("--for", "operate"), ("--endpoint-url", boto.endpoint_url)
+    with websockets.connect(mine.must("url", *there).out.strip(), open_timeout=20, proxy=None) as client:
+        assert mine.must("send", "hi", "--json", *there).last["sent"] == 1
+        assert client.recv(timeout=20) == "hi"
+        mine.must("prune", *there)
+        mine.must("smoke", *there)
+        assert mine.must("kick", "--all", "--yes", "--json", *there).last["kicked"] >= 1
+    assert mine.run("plan", *there).code == 1
