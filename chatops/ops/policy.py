@@ -142,7 +142,7 @@ def _deploy(names: _Names) -> Iterator[Need]:
 
 def _observe(names: _Names) -> Iterator[Need]:
     yield from _reads(names)
-    yield Need("dynamodb", "Scan", names.table)
+    yield Need("dynamodb", "Scan", names.tables)
     yield Need("execute-api", "ManageConnections", (f"{names.stage}/GET/@connections/*",))
     yield Need("logs", "FilterLogEvents", names.log_groups)
     yield Need("cloudwatch", "GetMetricData", ("*",))

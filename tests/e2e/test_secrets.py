@@ -54,7 +54,8 @@ def test_a_whole_debug_run_writes_no_secret_but_the_invite(debugged: Chatops) ->
         *(["chat"], ["logs"], ["metrics"], ["doctor"], ["find"], ["policy"]),
     ):
         told = run(*arguments)
-        assert told.code == 0, (arguments, told)
+        # A diagnosis ends with 1 where it found something, and has looked all the same.
+        assert told.code == 0 or (arguments == ["doctor"] and told.code == 1 and told.out), (arguments, told)
     assert (run("kick", "nobody").code, run("status", "--config", "missing.yaml").code) == (1, 2)
     assert run("down", "--yes").code == 0
     written = {f"{number}": one.out + one.err for number, one in enumerate(runs)}
@@ -91,9 +92,9 @@ def test_nobody_else_of_this_machine_can_read_the_state(debugged: Chatops) -> No
     assert debugged.run("up", "--local").code == 0
     folder = debugged.state / "chatops"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    ours = list(files(folder))
-    assert {"local.json", "local.log"} <= {one.name for one in ours}
-    assert {str(one): oct(stat.S_IMODE(one.stat().st_mode)) for one in ours if one.stat().st_mode & 0o177} == {}
+    everything = {one: stat.S_IMODE(one.stat().st_mode) for one in files(folder)}
+    assert {"local.json", "local.log"} <= {one.name for one in everything}
+    assert {str(one): oct(mode) for one, mode in everything.items() if mode & 0o077} == {}
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads /proc")
