@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import explain
+from ..text import redacted
 from .own_rows import OwnRows
 
 if TYPE_CHECKING:
     from .doctor.finding import Finding
-
-from ..text import redacted
 
 ROUNDS = 10
 """Broadcasts that are timed."""

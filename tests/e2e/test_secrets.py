@@ -7,6 +7,7 @@ import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -137,7 +138,7 @@ def test_what_smoke_and_chat_tell_of_an_error_has_nothing_that_signs() -> None:
     def address() -> str:
         raise error
 
-    (check,) = smoke.run(address, set, 1).checks
+    (check,) = smoke.run(address, mock.Mock(), 1).checks
     for told in (check.detail, chat._told(error)):
         assert "no route" in told and not CANARY.search(told)
 
