@@ -20,8 +20,9 @@ from chatops.deploy.apply import Outcome
 from chatops.deploy.plan import Action, Plan, Step
 from chatops.deploy.resource import Change, Live
 from chatops.errors import ChatopsError, ConfigError
-from chatops.ops import chat_words, metrics
-from chatops.ops.chat_wire import Message, Notice
+from chatops.ops import metrics
+from chatops.ops.chat import words as chat_words
+from chatops.ops.chat.wire import Message, Notice
 from chatops.ops.connections import Connection
 from chatops.ops.doctor.finding import Diagnosis, Finding, Severity
 from chatops.ops.find import Found, Place

@@ -25,7 +25,7 @@ def test_the_page_has_every_symptom() -> None:
     assert {name for name, _ in said()} == {one.name for one in SYMPTOMS}
 
 
-@pytest.mark.parametrize(("name", "text"), said())
+@pytest.mark.parametrize(("name", "text"), list(said()))
 def test_what_stands_in_the_page_is_recognised(name: str, text: str) -> None:
     found = recognise(text)
     assert found and found.name == name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .chat_wire import Notice
+from .wire import Notice
 
 NEXT_AFTER = 5.0
 """Seconds for which a message waits for the one before it. API Gateway may run two of a connection's messages in

@@ -19,12 +19,12 @@ from prompt_toolkit.output import Output, create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import Style
 
-from ..errors import ChatopsError, explain
-from .chat_client import Client, Item
-from .chat_emoji import Steady, keys, steady
-from .chat_tasks import first_of
-from .chat_wire import Message, Notice, checked_nick, shown
-from .chat_words import HELP, name, plain
+from ...errors import ChatopsError, explain
+from .client import Client, Item
+from .emoji import Steady, keys, steady
+from .tasks import first_of
+from .wire import Message, Notice, checked_nick, shown
+from .words import HELP, name, plain
 
 LONGEST = 4000
 """Characters of one message that are shown: nobody can push everybody's screen away."""

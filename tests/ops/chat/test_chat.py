@@ -11,8 +11,9 @@ import sys
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from chatops.ops import chat, chat_outbox
-from chatops.ops.chat_client import Client
+from chatops.ops import chat
+from chatops.ops.chat import outbox
+from chatops.ops.chat.client import Client
 from chatops.session import Options, Session
 
 from .fake_chat import PATIENCE, QUICK, FakeChat
@@ -85,7 +86,7 @@ def test_a_server_that_never_comes_is_given_up_after_a_while(pipe: Pipe, monkeyp
 def test_a_pipe_far_longer_than_what_is_read_at_once_is_sent_in_order(
     pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chat_outbox, "PACE", 0.0)
+    monkeypatch.setattr(outbox, "PACE", 0.0)
     server = FakeChat()
     lines = [f"line {number}" for number in range(3 * chat.QUEUE)]
     code, out, _ = pipe(server, "\n".join(lines).encode())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chatops.ops.chat_outbox import GIVE_UP_AFTER, NEXT_AFTER, PACE, PAUSE_AFTER_ERROR, Outbox
-from chatops.ops.chat_wire import Notice
+from chatops.ops.chat.outbox import GIVE_UP_AFTER, NEXT_AFTER, PACE, PAUSE_AFTER_ERROR, Outbox
+from chatops.ops.chat.wire import Notice
 
 
 def test_one_message_at_a_time_is_on_its_way_but_a_lost_echo_holds_up_nobody_for_long() -> None:

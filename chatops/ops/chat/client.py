@@ -15,11 +15,11 @@ from typing import Any
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from .. import __version__
-from .chat_line import Line, Overlap, Times
-from .chat_outbox import PACE, Outbox, Unconfirmed
-from .chat_tasks import first_of, in_thread, within
-from .chat_wire import PING, PONG, Message, Notice, compose, excess, fragments, notice_in, spoken
+from ... import __version__
+from .line import Line, Overlap, Times
+from .outbox import PACE, Outbox, Unconfirmed
+from .tasks import first_of, in_thread, within
+from .wire import PING, PONG, Message, Notice, compose, excess, fragments, notice_in, spoken
 
 Item = Message | Notice | Unconfirmed
 

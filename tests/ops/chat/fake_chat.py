@@ -12,7 +12,7 @@ from typing import Any
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from chatops.ops.chat_line import Times
+from chatops.ops.chat.line import Times
 
 PATIENCE = 20.0
 QUICK = Times(answer=0.4, first_delay=0.02, longest_delay=0.05, overlap=0.3)

@@ -13,16 +13,16 @@ from functools import lru_cache
 from botocore.exceptions import BotoCoreError, ClientError
 from websockets.exceptions import InvalidStatus
 
-from ..errors import FAILED, ChatopsError, explain
-from ..session import Session
-from ..text import redacted
-from . import connections
-from .access import signed_websocket_url
-from .chat_client import Client
-from .chat_outbox import Unconfirmed
-from .chat_tasks import first_of, in_thread, within
-from .chat_wire import Notice, checked_nick, cleaned_nick
-from .chat_words import document, plain, roll
+from ...errors import FAILED, ChatopsError, explain
+from ...session import Session
+from ...text import redacted
+from .. import connections
+from ..access import signed_websocket_url
+from .client import Client
+from .outbox import Unconfirmed
+from .tasks import first_of, in_thread, within
+from .wire import Notice, checked_nick, cleaned_nick
+from .words import document, plain, roll
 
 ROLL = 200
 """Connections that /who asks about; `chatops status` asks about all."""
@@ -63,7 +63,7 @@ def run(session: Session, nick: str | None) -> int:
     )
     if session.options.as_json or not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
         return asyncio.run(_pipe(session, client, name))
-    from .chat_screen import Screen
+    from .screen import Screen
 
     async def screen() -> None:
         await Screen(client, name, lambda: in_thread(lambda: _who(session))).run()

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Any
 
-from ..text import visible
-from .chat_client import Item
-from .chat_outbox import Unconfirmed
-from .chat_wire import Message, Notice, shown
-from .connections import Connection
+from ...text import visible
+from ..connections import Connection
+from .client import Item
+from .outbox import Unconfirmed
+from .wire import Message, Notice, shown
 
 OURS = ("", "Connected", "Disconnected")
 """The codes of notices that did not travel."""

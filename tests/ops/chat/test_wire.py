@@ -7,9 +7,9 @@ import json
 import pytest
 
 from chatops.errors import UsageError
-from chatops.ops.chat_emoji import steady
-from chatops.ops.chat_outbox import Unconfirmed
-from chatops.ops.chat_wire import (
+from chatops.ops.chat.emoji import steady
+from chatops.ops.chat.outbox import Unconfirmed
+from chatops.ops.chat.wire import (
     MESSAGE_LIMIT,
     Message,
     Notice,
@@ -22,7 +22,7 @@ from chatops.ops.chat_wire import (
     shown,
     spoken,
 )
-from chatops.ops.chat_words import document, plain
+from chatops.ops.chat.words import document, plain
 
 from .fake_chat import INTERNAL, REFUSED
 

@@ -15,11 +15,11 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from chatops.errors import ChatopsError
-from chatops.ops import chat_client
-from chatops.ops.chat_client import Client, Item
-from chatops.ops.chat_line import Line, Overlap, Times
-from chatops.ops.chat_outbox import Unconfirmed
-from chatops.ops.chat_wire import MESSAGE_LIMIT, Message, Notice
+from chatops.ops.chat import client as chat_client
+from chatops.ops.chat.client import Client, Item
+from chatops.ops.chat.line import Line, Overlap, Times
+from chatops.ops.chat.outbox import Unconfirmed
+from chatops.ops.chat.wire import MESSAGE_LIMIT, Message, Notice
 
 from .fake_chat import INTERNAL, PATIENCE, QUICK, REFUSED, FakeChat
 

@@ -6,8 +6,8 @@ import json
 import re
 from dataclasses import dataclass
 
-from ..errors import UsageError
-from ..text import visible
+from ...errors import UsageError
+from ...text import visible
 
 NICK_LIMIT = 32
 """UTF-16 units, which is what the web page counts in."""
