@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from .resource import Blocked, Change, Live, Look, Resource
+from .resource import Blocked, Change, Live, Look, Resource, Unseen
 from .walk import WORKERS, in_order
 
 HIDDEN = "(hidden)"
@@ -74,10 +74,13 @@ class Plan:
 Observed = Mapping[str, "Live | Blocked | None"]
 
 
-def observe(resources: Sequence[Resource], aws: Any) -> dict[str, Live | Blocked | None]:
+def observe(
+    resources: Sequence[Resource], aws: Any, *, hide: Callable[[Exception], Unseen] | None = None
+) -> dict[str, Live | Blocked | None]:
     """The live state of every resource, all read at the same time.
 
-    A resource that cannot be told apart is observed as its `Blocked`. Any other error ends the observation.
+    A resource that cannot be told apart is observed as its `Blocked`. Any other error ends the observation; with
+    `hide`, the resource is observed as what that makes of the error, and so is every other that needs to see it.
     """
     by_name = {one.name: one for one in resources}
     order = in_order({one.name: [need.name for need in one.dependencies] for one in resources})
@@ -88,11 +91,21 @@ def observe(resources: Sequence[Resource], aws: Any) -> dict[str, Live | Blocked
             # Those looked at were submitted earlier and the pool is first in, first out: no deadlock.
             try:
                 return futures[resource.name].result()
+            except Unseen:
+                raise
             except Blocked:
                 return None
 
+        def see(resource: Resource) -> Live | None:
+            try:
+                return resource.observe(aws, look)
+            except Exception as error:
+                if hide is None or isinstance(error, Blocked):
+                    raise
+                raise hide(error) from error
+
         for name in order:
-            futures[name] = pool.submit(copy_context().run, by_name[name].observe, aws, look)
+            futures[name] = pool.submit(copy_context().run, see, by_name[name])
         seen: dict[str, Live | Blocked | None] = {}
         for name, future in futures.items():
             try:

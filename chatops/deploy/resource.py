@@ -50,6 +50,14 @@ class Blocked(Exception):
         self.why, self.hint = why, hint
 
 
+class Unseen(Blocked):
+    """A resource was not shown, or one without which it cannot be told. Carries the error that kept it from us."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason), "")
+        self.reason = reason
+
+
 Look = Callable[["Resource"], "Live | None"]
 """Gives the live state of another resource, or nothing while it does not exist."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chatops.deploy.plan import HIDDEN, Action, differences, observe
-from chatops.deploy.resource import PLACEHOLDER, Blocked, Change, Live, Look
+from chatops.deploy.resource import PLACEHOLDER, Blocked, Change, Live, Look, Unseen
 
 from .fake_cloud import OURS, Cloud, Fault, Thing, actions, down, up
 
@@ -292,3 +292,21 @@ def test_an_error_while_reading_ends_the_plan() -> None:
     unreadable = Unreadable(OURS, "a")
     with pytest.raises(Fault, match="you may not look"):
         up(Cloud(), [Thing(OURS, "b"), unreadable, Inside(OURS, "c", needs=(unreadable,))])
+
+
+def test_an_error_may_hide_what_it_meets_and_what_needs_that_and_nothing_else() -> None:
+    cloud, unreadable, outer = Cloud(), Unreadable(OURS, "a"), Thing(OURS, "outer")
+    cloud.put("thing.outer")
+    things = [unreadable, Inside(OURS, "b", needs=(unreadable,)), outer, Inside(OURS, "c", needs=(outer,))]
+    seen = observe(things, cloud, hide=Unseen)
+    hidden = {name: str(one) for name, one in seen.items() if isinstance(one, Unseen)}
+    assert hidden == dict.fromkeys(["thing.a", "thing.b"], "you may not look")
+    assert seen["thing.c"] == Live({"inside": "id-of-outer"})
+
+
+def test_what_hides_nothing_ends_the_plan() -> None:
+    def hide(error: Exception) -> Unseen:
+        raise error
+
+    with pytest.raises(Fault, match="you may not look"):
+        observe([Unreadable(OURS, "a")], Cloud(), hide=hide)

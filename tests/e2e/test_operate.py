@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import threading
 import zipfile
@@ -170,6 +171,8 @@ def test_status_fits_80_columns_and_shows_hostile_text_harmlessly(deployed: Chat
     shown = terminal.before or ""
     assert "\\x1b[2Jevil" in shown
     assert "\x1b[2J" not in shown
+    lines = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in shown.splitlines()]
+    assert max(map(len, lines[lines.index(next(line for line in lines if "connection" in line)) :])) <= 80
 
 
 def test_smoke_is_green_and_red_with_the_cause_when_send_may_not_post(deployed: Chatops, boto: Boto) -> None:

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ...aws import Aws, Interrupted
+from ...aws import Interrupted
+from ...deploy import plan as plans
 from ...deploy.plan import Action, Plan, Step, plan_up
-from ...deploy.resource import PLACEHOLDER, Blocked, Live, Resource, sharing
-from ...deploy.walk import WORKERS, in_order
+from ...deploy.resource import PLACEHOLDER, Resource, Unseen, sharing
 from ...errors import explain
 from .finding import Finding, unchecked
 
 if TYPE_CHECKING:
     from ...stack import Stack
-
-
-class Unseen(Blocked):
-    """AWS did not show a resource, or one without which it cannot be told."""
-
-    def __init__(self, reason: Exception) -> None:
-        super().__init__(str(reason), "")
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -41,9 +31,9 @@ def observe(stack: Stack) -> Observation:
     resources = stack.resources
     with sharing():
         (leftovers, unseen), seen = stack.aws.together(
-            lambda: _leftovers(stack), lambda: _observe(resources, stack.aws)
+            lambda: _leftovers(stack), lambda: plans.observe(resources, stack.aws, hide=_hidden)
         )
-        seen |= _observe(leftovers, stack.aws)
+        seen |= plans.observe(leftovers, stack.aws, hide=_hidden)
     hidden = {name: one for name, one in seen.items() if isinstance(one, Unseen)}
     plan = plan_up(resources, leftovers, seen, stack.aws)
     steps = [_judged(step) if hidden else step for step in plan.steps if step.name not in hidden]
@@ -59,32 +49,10 @@ def _leftovers(stack: Stack) -> tuple[list[Resource], list[Finding]]:
         return [], [unchecked("What earlier configs left behind", reason)]
 
 
-def _observe(resources: Sequence[Resource], aws: Aws) -> dict[str, Live | Blocked | None]:
-    by_name = {one.name: one for one in resources}
-    order = in_order({one.name: [need.name for need in one.dependencies] for one in resources})
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="observe") as pool:
-        futures: dict[str, Future[Live | Blocked | None]] = {}
-
-        def look(resource: Resource) -> Live | None:
-            seen = futures[resource.name].result()
-            if isinstance(seen, Unseen):
-                raise seen
-            return None if isinstance(seen, Blocked) else seen
-
-        def see(resource: Resource) -> Live | Blocked | None:
-            try:
-                return resource.observe(aws, look)
-            except Blocked as blocked:
-                return blocked
-            except Interrupted:
-                raise
-            except Exception as reason:
-                return Unseen(reason)
-
-        # Those looked at were submitted earlier and the pool is first in, first out: no deadlock.
-        for name in order:
-            futures[name] = pool.submit(copy_context().run, see, by_name[name])
-        return {name: future.result() for name, future in futures.items()}
+def _hidden(reason: Exception) -> Unseen:
+    if isinstance(reason, Interrupted):
+        raise reason
+    return Unseen(reason)
 
 
 def _told(hidden: Mapping[str, Unseen]) -> list[Finding]:
