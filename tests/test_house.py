@@ -166,9 +166,10 @@ def test_every_group_has_help(name: str) -> None:
     assert COMMANDS[name].help
 
 
+@pytest.mark.parametrize("readme", ["README.md", "README.ko.md"])
 @pytest.mark.parametrize("name", RUNNABLE)
-def test_every_command_is_in_the_readme(name: str) -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_every_command_is_in_both_readmes(name: str, readme: str) -> None:
+    readme = (ROOT / readme).read_text(encoding="utf-8")
     assert re.search(rf"(chatops |`){name}(?![\w-])", readme)
 
 

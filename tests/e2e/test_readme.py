@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pexpect
 import pytest
+import yaml
 
 from chatops import config
 
@@ -98,8 +101,7 @@ def test_the_session_of_wscat_goes_as_it_is_shown(readme: str, folder: Chatops, 
 
 @readme
 def test_the_commands_for_aws_work_on_the_local_one(readme: str, folder: Chatops) -> None:
-    install, *rest = commands(blocks(readme, "sh")[2])
-    assert install == "pip install .[chat]"
+    _, *rest = commands(blocks(readme, "sh")[2])
     assert [one.split()[1] for one in rest] == ["up", "smoke", "status", "down"]
     for one in rest:
         assert one.startswith("chatops ")
@@ -107,8 +109,76 @@ def test_the_commands_for_aws_work_on_the_local_one(readme: str, folder: Chatops
 
 
 @readme
-def test_the_config_is_one(readme: str, tmp_path: Path) -> None:
+def test_the_config_is_the_default_one_in_full(readme: str, tmp_path: Path) -> None:
     (lines,) = blocks(readme, "yaml")
     file = tmp_path / "config.yaml"
     file.write_text("\n".join(lines), encoding="utf-8")
-    assert isinstance(config.load(file), config.Config)
+    default = config.shipped("config.yaml")
+    assert replace(config.load(file), file=default) == config.load(default)
+    shown, whole = (yaml.safe_load(one.read_text(encoding="utf-8")) for one in (file, default))
+    assert shown.keys() == whole.keys() and shown["websocket"].keys() == whole["websocket"].keys()
+
+
+def test_both_readmes_have_the_same_headings_tables_and_options() -> None:
+    def shape(readme: str) -> list[str]:
+        text = (ROOT / readme).read_text(encoding="utf-8")
+        headings = re.findall(r"^#+ |^\|(?=.*chatops)[^|]*\|", text, re.M)
+        return [*headings, *sorted(set(re.findall(r"`(--[a-z-]+|CHATOPS_[A-Z]+)", text)))]
+
+    assert shape("README.md") == shape("README.ko.md")
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a clone of the repository holds."""
+    there = tmp_path_factory.mktemp("clone")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (there / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, there / name)
+    return there
+
+
+def own(checkout: Path, **more: str) -> dict[str, str]:
+    """The environment of somebody who has nothing of ours yet: a home, and no virtual environment."""
+    gone = ("AWS_", "CHATOPS_", "PYTHONPATH", "VIRTUAL_ENV", "MAKE", "PIPX_", "CI", "PYTEST")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(gone)}
+    return {**kept, "XDG_STATE_HOME": str(checkout / "state"), "COLUMNS": "200", **more}
+
+
+def test_make_local_in_a_fresh_clone_installs_and_deploys_the_chat(checkout: Path) -> None:
+    made = subprocess.run(
+        ["make", "local", f"PYTHON={sys.executable}"],
+        cwd=checkout,
+        env=own(checkout),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    try:
+        assert made.returncode == 0, made.stderr
+        assert re.search(r"ws://127\.0\.0\.1:\d+/\S+", made.stdout)
+        assert "wscat -c" in made.stdout + made.stderr
+    finally:
+        stop = [str(checkout / ".venv" / "bin" / "chatops"), "local", "stop"]
+        subprocess.run(stop, cwd=checkout, env=own(checkout), check=True, capture_output=True)
+
+
+def test_the_install_line_for_aws_gives_a_chatops_that_runs_anywhere(checkout: Path, tmp_path: Path) -> None:
+    (line,) = [one for one in commands(blocks("README.md", "sh")[2]) if " install " in one]
+    places = {"PIPX_HOME": str(tmp_path / "home"), "PIPX_BIN_DIR": str(tmp_path / "bin")}
+    environment = own(checkout, **places, PIPX_DEFAULT_PYTHON=sys.executable)
+    program, *arguments = line.split()
+    assert program == "pipx"
+    pipx = [sys.executable, "-m", program, *arguments]
+    installed = subprocess.run(pipx, cwd=checkout, env=environment, check=False, capture_output=True, text=True)
+    assert installed.returncode == 0, installed.stderr
+    tool = str(tmp_path / "bin" / "chatops")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    told = subprocess.run([tool, "--version"], cwd=empty, env=environment, check=True, capture_output=True, text=True)
+    assert told.stdout.startswith("chatops ")
+    subprocess.run([tool, "init"], cwd=empty, env=environment, check=True, capture_output=True)
+    assert (empty / "handlers" / "page.html").is_file()
