@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from .. import documents
@@ -23,7 +22,7 @@ from ..deploy.plan import Action, Plan
 from ..errors import FAILED, Explanation, explain
 from ..text import visible, visible_lines
 from .advice import Advice
-from .events import Board, Lines
+from .events import Lines, live_board
 from .steps import CHANGING, LOOKS, explained, step_text
 
 if TYPE_CHECKING:
@@ -147,9 +146,8 @@ class Output:
         if self.as_json:
             yield lambda event: self.document(documents.event_document(event))
         elif self.err.is_terminal:
-            board = Board(self.told)
-            with Live(board, console=self.err, refresh_per_second=12, transient=True) as live:
-                yield lambda event: board.take(event, live)
+            with live_board(self.err, self.told) as take:
+                yield take
         else:
             yield Lines(self.err, self.told).take
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -22,15 +23,47 @@ EVERY = 10.0
 Told = Callable[[Explanation, str], Text]
 
 
+@contextmanager
+def live_board(console: Console, told: Told = explained) -> Iterator[Callable[[events.Event], None]]:
+    """Shows events in a terminal while the block lasts; gives the listener that takes them, from any thread."""
+    board, ended = Board(told), threading.Event()
+    with Live(board, console=console, auto_refresh=False, transient=True) as live:
+        board.live = live
+
+        def turn() -> None:
+            while not ended.wait(1 / 12):
+                board.refresh()
+
+        spinning = threading.Thread(target=turn, name="board", daemon=True)
+        spinning.start()
+        try:
+            yield board.take
+        finally:
+            ended.set()
+            spinning.join()
+
+
 class Board:
-    """The lines of what is under way, below those of what has ended; `told` puts an error into words."""
+    """The lines of what is under way, below those of what has ended; `told` puts an error into words.
+
+    Rich composes what it writes for where the cursor was, and writes it later: two that write at once would overwrite
+    each other's lines. So one writes at a time.
+    """
+
+    live: Live
 
     def __init__(self, told: Told = explained) -> None:
         self._told = told
         self.running: dict[str, tuple[Action, float, str]] = {}
-        self._lock = threading.Lock()
+        self._lock, self._writing = threading.Lock(), threading.Lock()
 
-    def take(self, event: events.Event, live: Live) -> None:
+    def refresh(self) -> None:
+        """Shows how things are now."""
+        with self._writing:
+            self.live.refresh()
+
+    def take(self, event: events.Event) -> None:
+        """Notes what happened, and writes its line where it has one."""
         with self._lock:
             if isinstance(event, events.Started):
                 self.running[event.resource] = (event.action, time.monotonic(), "")
@@ -42,7 +75,8 @@ class Board:
             self.running.pop(event.resource, None)
         line = _event_line(event, self._told)
         if line:
-            live.console.print(line)
+            with self._writing:
+                self.live.console.print(line)
 
     def __rich__(self) -> Group:
         with self._lock:
