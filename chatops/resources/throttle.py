@@ -68,14 +68,24 @@ def forget(aws: Aws, api_id: str, stage: Any, desired: Properties, routes: Colle
     https://github.com/hashicorp/terraform-provider-aws/issues/16094
     """
     settings = stage.get("RouteSettings", {})
-    for route in list(settings):
-        is_wanted = not desired["throttle"] or route in desired["route_throttles"] or not limit_in(settings[route])
-        if route not in routes or not is_wanted:
+
+    def is_kept(route: str) -> bool:
+        wanted = not desired["throttle"] or route in desired["route_throttles"] or not limit_in(settings[route])
+        return route in routes and wanted
+
+    kept = {route: one for route, one in settings.items() if is_kept(route)}
+    if kept == settings:
+        return
+    gateway, where = aws.client("apigatewayv2"), {"ApiId": api_id, "StageName": stage["StageName"]}
+    left = settings
+    with absent_is_fine():  # such a route is gone already
+        left = gateway.update_stage(**where, RouteSettings=kept).get("RouteSettings", {})
+    for route in settings:
+        # An update may add to what is there; then what is not wanted is still there.
+        if route not in kept and route in left:
             with absent_is_fine():
-                aws.client("apigatewayv2").delete_route_settings(
-                    ApiId=api_id, StageName=stage["StageName"], RouteKey=route
-                )
-            del settings[route]
+                gateway.delete_route_settings(**where, RouteKey=route)
+    stage["RouteSettings"] = kept
 
 
 def apply(aws: Aws, api_id: str, name: str, desired: Properties, live: Properties) -> None:

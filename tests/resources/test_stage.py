@@ -16,6 +16,7 @@ import pytest
 from chatops.aws import STACK_TAG, absent_is_fine
 from chatops.deploy.plan import Action
 from chatops.deploy.resource import Blocked, Change, Live, Look
+from chatops.resources import throttle
 from chatops.resources.stage import DeploymentFailed, HttpStage, Stage, WebSocketStage
 from chatops.resources.throttle import Limit
 
@@ -608,6 +609,34 @@ def update(client: Scripted) -> ScriptedAws:
     stage = websocket_stage()
     stage.update(aws, [Change("routes", None, None)], stage.desired(aws, known), known)
     return aws
+
+
+GONE_ROUTE = client_error(
+    "NotFoundException", "Unable to find Route by key gone within the provided RouteSettings", status=404
+)
+SETTINGS = {key: {"ThrottlingRateLimit": 5.0, "ThrottlingBurstLimit": 9} for key in ("gone", "$connect")}
+
+
+@pytest.mark.parametrize(
+    ("update", "deleted"),
+    [
+        ({"RouteSettings": {"$connect": SETTINGS["$connect"]}}, []),
+        ({"RouteSettings": SETTINGS}, ["gone"]),
+        (GONE_ROUTE, ["gone"]),
+    ],
+    ids=["an update replaces", "an update adds", "an update is refused since the route is gone already"],
+)
+def test_a_stage_forgets_the_limit_of_a_route_that_goes_however_an_update_is_taken(
+    update: Any, deleted: list[str]
+) -> None:
+    client = Scripted(update_stage=update, delete_route_settings={})
+    stage = {"StageName": "demo", "RouteSettings": {**SETTINGS}}
+    wanted = {"throttle": {"rate": 50, "burst": 100}, "route_throttles": {"$connect": {"rate": 5, "burst": 9}}}
+    throttle.forget(ScriptedAws(apigatewayv2=client), "abc", stage, wanted, {"$connect": {}})
+    assert [one["RouteSettings"] for one in client.given("update_stage")] == [{"$connect": SETTINGS["$connect"]}]
+    assert [one["RouteKey"] for one in client.given("delete_route_settings")] == deleted
+    throttle.forget(ScriptedAws(apigatewayv2=client), "abc", stage, wanted, {"$connect": {}})
+    assert len(client.calls) == 1 + len(deleted), "nothing is left to forget"
 
 
 def test_a_stage_is_made_only_when_its_deployment_is_done() -> None:
