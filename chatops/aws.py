@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
+from . import attempts
 from .patience import LIMIT, Patience, countdown, pause_after
 from .rate import RateLimit
 
@@ -112,6 +113,7 @@ class Aws:
             client.meta.events.register(f"before-send.{service}", lambda **_: limit.wait())
         service_id = client.meta.service_model.service_id.hyphenize()
         client.meta.events.register_first(f"needs-retry.{service_id}", Patience(service, passes_by_itself, self.pause))
+        attempts.limit(client, lambda: self.pause(0))
         return client
 
     def pages(self, service: str, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
@@ -204,7 +206,11 @@ class Aws:
         """Makes several calls at the same time and gives their answers in order. The first error is raised."""
         with ThreadPoolExecutor(min(16, len(calls) or 1), thread_name_prefix="together") as pool:
             futures = [pool.submit(copy_context().run, call) for call in calls]
-            return [future.result() for future in futures]
+            try:
+                return [future.result() for future in futures]
+            except KeyboardInterrupt:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def pause(self, seconds: float) -> None:
         """Waits. Raises Interrupted when the run is stopped meanwhile."""

@@ -17,7 +17,7 @@ from .text import redacted, visible_lines
 COMMON: dict[str, Any] = {
     "config": Annotated[
         Path | None,
-        typer.Option("--config", "-c", envvar="CHATOPS_CONFIG", help="Config file. [./config.yaml, else the default]"),
+        typer.Option("--config", "-c", envvar="CHATOPS_CONFIG", help="Config file; else ./config.yaml or the default."),
     ],
     "region": Annotated[str | None, typer.Option("--region", "-r", help="AWS region, such as ap-northeast-2.")],
     "profile": Annotated[str | None, typer.Option("--profile", help="Profile of the AWS CLI.")],
@@ -65,11 +65,12 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 def _guarded(run: Callable[[], int | None], session: Session) -> int:
     try:
-        return run() or 0
+        with session.interrupt.raising():
+            return run() or 0
     except (typer.Exit, BrokenPipeError):
         raise
     except KeyboardInterrupt:
-        session.note("Interrupted; nothing was under way.")
+        session.note(f"Interrupted. {session.interrupt.so_far}")
         return INTERRUPTED
     except Exception as error:
         told = explain(error)

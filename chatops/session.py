@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .errors import UsageError
+from .interrupt import Interrupt
 
 if TYPE_CHECKING:
     from .aws import Aws
@@ -54,15 +53,18 @@ class Session:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.stop = threading.Event()
+        self.interrupt = Interrupt(self.stop, self.note, self._leave)
 
-    def as_local(self) -> Session:
-        """The same run against the local AWS, whether or not --local was given."""
-        return Session(replace(self.options, local=True))
+    def other(self, **options: Any) -> Session:
+        """The same run with some options replaced."""
+        other = Session(replace(self.options, **options))
+        other.stop, other.interrupt = self.stop, self.interrupt
+        return other
 
     def again(self) -> Session:
         """The same run once more: the config and the handlers are read anew, the account stays."""
-        other = Session(self.options)
-        other.stop, other.output, other.aws = self.stop, self.output, self.aws
+        other = self.other()
+        other.output, other.aws = self.output, self.aws
         return other
 
     @cached_property
@@ -91,14 +93,15 @@ class Session:
         if self.options.local:
             from .local import server
 
+            self._refuse_beside_local()
             forget_credentials()
             region = self.region
             url, front_url = server.ensure(region, self.note)
             return Aws(region, endpoint_url=url, front_url=front_url, keys=server.KEYS, stop=self.stop)
         region, endpoint = self.region, self.options.endpoint_url
-        if endpoint and not (endpoint.startswith(("http://", "https://")) and urlsplit(endpoint).hostname):
-            raise UsageError(f"{endpoint!r} is no endpoint", "it must be a URL", "For example: http://127.0.0.1:4566")
-        aws = Aws(region, profile=self.options.profile, endpoint_url=self.options.endpoint_url, stop=self.stop)
+        if endpoint is not None:
+            _check_url(endpoint)
+        aws = Aws(region, profile=self.options.profile, endpoint_url=endpoint, stop=self.stop)
         pinned = self.config.account
         if pinned and aws.account != pinned:
             raise UsageError(
@@ -107,6 +110,16 @@ class Session:
                 "Choose the right profile with --profile; nothing was changed.",
             )
         return aws
+
+    def _refuse_beside_local(self) -> None:
+        given = {"--profile": self.options.profile, "--endpoint-url": self.options.endpoint_url}
+        for option, value in given.items():
+            if value is not None:
+                raise UsageError(
+                    f"--local and {option} exclude each other",
+                    "the local AWS has an account and an address of its own",
+                    "Leave one of the two out; CHATOPS_LOCAL=1 in the environment stands for --local.",
+                )
 
     @property
     def where(self) -> dict[str, str]:
@@ -133,6 +146,10 @@ class Session:
         """Shows what is about to be touched."""
         note = "(the local AWS)" if self.options.local else ""
         self.output.head(self.where, note)
+        self.tell_region()
+
+    def tell_region(self) -> None:
+        """Says which region it is, where the options and the config disagree."""
         flag, written = self.options.region, self.config.region
         if flag and written and flag != written:
             self.note(f"--region {flag} wins over region: {written} in {self.config.file}.")
@@ -140,6 +157,9 @@ class Session:
     def note(self, text: str) -> None:
         """Something for a person to know; a program's JSON is not disturbed by it."""
         self.output.say(text, "yellow")
+
+    def _leave(self) -> None:
+        self.output.leave()
 
     def may(self, question: str, *, yes: bool, unattended: bool) -> bool:
         """Whether a change may go on: answered by --yes, never asked of a local AWS, else asked of the person.
@@ -156,21 +176,9 @@ class Session:
             )
         return True
 
-    @contextmanager
-    def stoppable(self) -> Iterator[None]:
+    def stoppable(self) -> AbstractContextManager[None]:
         """Within it Ctrl-C and SIGTERM stop new steps, let those under way end, and raise nothing."""
-
-        def stop(*_: Any) -> None:
-            if not self.stop.is_set():
-                self.stop.set()
-                self.note("\nStopping: calls in flight end first.")
-
-        before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for one, handler in before.items():
-                signal.signal(one, handler)
+        return self.interrupt.letting_end()
 
     @property
     def region(self) -> str:
@@ -192,6 +200,23 @@ class Session:
                 "Check the region you mean, then add for example --region ap-northeast-2.",
             )
         return _known(region)
+
+
+def _check_url(endpoint: str) -> None:
+    from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
+
+    try:
+        parts = urlsplit(endpoint)
+        is_url = parts.scheme in ("http", "https") and parts.port != 0
+        is_url = is_url and (is_valid_endpoint_url(endpoint) or is_valid_ipv6_endpoint_url(endpoint))
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise UsageError(
+            f"{endpoint!r} is no endpoint",
+            "it must be the URL of something that answers as AWS does",
+            "For example: --endpoint-url http://127.0.0.1:4566",
+        )
 
 
 def require(extra: str, *packages: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chatops import aws as aws_module
 from chatops import rate as rate_module
@@ -134,7 +136,7 @@ def test_every_call_to_a_control_plane_waits_for_its_turn(service: str, monkeypa
     meta = Aws(SEOUL, keys=("test", "test")).client(service).meta
     sent = f"before-send.{meta.service_model.service_id.hyphenize()}.AnyOperation"
     for _ in range(3):
-        meta.events.emit(sent, request=None)
+        meta.events.emit(sent, request=SimpleNamespace(headers={}))
     assert turns == [RATES[service]] * 3
 
 
@@ -324,6 +326,40 @@ def test_every_item_of_every_page_is_listed(moto: Callable[[], None]) -> None:
         aws.client("logs").create_log_group(logGroupName=f"group-{number}")
     found = aws.pages("logs", "describe_log_groups", "logGroups", PaginationConfig={"PageSize": 2})
     assert [one["logGroupName"] for one in found] == [f"group-{number}" for number in range(7)]
+
+
+# What botocore does not try again by itself.
+
+
+def attempts_of(aws: Aws) -> list[Any]:
+    """The attempts that calls of STS's make; the list grows."""
+    made: list[Any] = []
+    aws.client("sts").meta.events.register("before-send", lambda request, **_: made.append(request))
+    return made
+
+
+def test_where_nobody_listens_no_second_attempt_is_made() -> None:
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        aws = Aws(SEOUL, keys=("test", "test"), endpoint_url=f"http://127.0.0.1:{unheard.getsockname()[1]}")
+        made = attempts_of(aws)
+        with pytest.raises(EndpointConnectionError):
+            _ = aws.account
+    assert len(made) == 1
+
+
+def test_a_call_that_fails_after_the_stop_is_not_made_again() -> None:
+    aws = Aws(SEOUL, keys=("test", "test"))
+
+    def fail(**_: Any) -> Any:
+        aws.stop.set()
+        return AWSResponse("http://x", 500, {}, SimpleNamespace(stream=lambda: iter(()), read=lambda *_: b""))
+
+    aws.client("sts").meta.events.register_first("before-send", fail)
+    made = attempts_of(aws)
+    with pytest.raises(Interrupted):
+        _ = aws.account
+    assert len(made) == 1
 
 
 # Errors.

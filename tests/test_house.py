@@ -162,6 +162,12 @@ def test_every_option_and_argument_has_help(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_no_help_has_brackets_which_would_be_taken_for_markup_and_not_shown(name: str) -> None:
+    texts = [COMMANDS[name].help or "", *(getattr(one, "help", None) or "" for one in COMMANDS[name].params)]
+    assert [text for text in texts if "[" in re.sub(r"\[/?bold\]", "", text)] == []
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_group_has_help(name: str) -> None:
     assert COMMANDS[name].help
 

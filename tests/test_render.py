@@ -189,9 +189,11 @@ def test_a_url_stands_alone_on_a_line_of_stdout(capsys: Captured) -> None:
     assert capsys.readouterr() == ("wss://x/demo\n", "")
 
 
-def test_the_head_is_not_for_programs(capsys: Captured) -> None:
+def test_the_head_is_on_stderr_for_the_person_behind_a_program(capsys: Captured) -> None:
     Output(as_json=True).head(WHERE)
-    assert capsys.readouterr() == ("", "")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert all(str(one) in err for one in WHERE.values())
 
 
 def test_markup_in_a_text_is_text(capsys: Captured) -> None:

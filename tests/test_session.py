@@ -134,6 +134,15 @@ def test_the_head_tells_stack_account_and_region_on_stderr(
     assert "wins" not in err
 
 
+def test_a_program_that_reads_json_leaves_the_head_on_stderr_to_its_person(
+    moto: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    session("stack: mine", region=SEOUL, as_json=True).head()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert all(one in err for one in ("mine", "123456789012", SEOUL))
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_flag_that_wins_over_the_config_says_so(
     moto: Callable[[], None], capsys: pytest.CaptureFixture[str], as_json: bool
@@ -144,12 +153,28 @@ def test_a_flag_that_wins_over_the_config_says_so(
     assert out == ""
 
 
-def test_an_endpoint_that_is_no_url_is_the_users_mistake_not_ours() -> None:
+@pytest.mark.parametrize(
+    "endpoint",
+    ["nonsense", "", "ftp://a", "http://", "http://[", "http://a b", "http://localhost:99999", "http://localhost:x"],
+)
+def test_an_endpoint_that_is_no_url_is_the_users_mistake_not_ours(endpoint: str) -> None:
     with pytest.raises(Exception) as raised:
-        session(region=SEOUL, endpoint_url="nonsense").aws.client("sts")
+        session(region=SEOUL, endpoint_url=endpoint).aws.client("sts")
     told = explain(raised.value)
     assert not told.is_ours
     assert told.exit_code == WRONG_USAGE
+    assert "--endpoint-url" in told.hint
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:4566", "https://localhost", "http://[::1]:4566/aws"])
+def test_an_endpoint_that_is_a_url_is_used(endpoint: str) -> None:
+    assert session(region=SEOUL, endpoint_url=endpoint).aws.client("sts").meta.endpoint_url == endpoint
+
+
+@pytest.mark.parametrize("option", ["profile", "endpoint_url"])
+def test_local_is_not_mixed_with_what_means_another_aws(option: str) -> None:
+    error = refusal(lambda: session(local=True, **{option: "http://127.0.0.1:1"}).aws)
+    assert f"--{option.replace('_', '-')}" in error.what
 
 
 def test_yes_and_local_are_never_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,3 +225,11 @@ def test_the_next_run_reads_the_config_anew_and_keeps_the_account(moto: Callable
     assert again.config.stack == "second"
     assert again.aws is aws
     assert again.stop is one.stop
+
+
+def test_the_same_run_with_another_option_is_stopped_with_it() -> None:
+    one = session(region=SEOUL)
+    other = one.other(local=True)
+    assert other.options.local and other.options.region == SEOUL
+    assert other.stop is one.stop
+    assert other.interrupt is one.interrupt

@@ -42,7 +42,7 @@ def invite(
     from ..ops import access
     from ..text import seconds
 
-    asked = seconds(expires)
+    asked = access.lasting(seconds(expires))
     session.head()
     made = access.invite(session.stack, asked)
     ends, certain = (
@@ -65,7 +65,7 @@ def invite(
 @command(app)
 def policy(
     session: Session,
-    group: Annotated[Group | None, typer.Option("--for", help="Only for these commands. [all of them]")] = None,
+    group: Annotated[Group | None, typer.Option("--for", help="Only for these commands; without it, for all.")] = None,
 ) -> None:
     """Print the least IAM policy that an operator of this stack needs.
 

@@ -31,6 +31,8 @@ SETTLES = 60.0
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 """
+SOME_FILES = "Some files may be written already: the same command with --force writes them all."
+NOT_LOOKED_AT = "Whether something is left was not seen: run `chatops down` again, and it looks."
 ADOPT = "Take over what exists under our names and was not created by chatops."
 
 
@@ -46,6 +48,7 @@ def init(
     """
     from ..starter import write
 
+    session.interrupt.so_far = SOME_FILES
     written = write(directory, force=force)
     text = "\n".join(map(str, written)) or f"{directory} has everything already."
     session.output.result({"written": [str(one) for one in written]}, text)
@@ -67,6 +70,8 @@ def up(
     from ..deploy.plan import Action
     from ..local.watch import stamp
 
+    if watch and not session.options.local:
+        raise UsageError("--watch is for the local AWS", "on AWS every save would be a deployment", "Add --local.")
     if smoke:
         require(*NEEDED_TO_CONNECT)
     session.prepare()
@@ -83,8 +88,6 @@ def up(
     if is_new and not session.may("Nothing of this stack exists here yet. Create it?", yes=yes, unattended=True):
         session.output.say("Nothing was changed.")
         return FAILED
-    if watch and not session.options.local:
-        raise UsageError("--watch is for the local AWS", "on AWS every save would be a deployment", "Add --local.")
     settles = 0.0 if plan.in_sync or session.options.local else SETTLES
     code = _apply(session, plan, "up", (lambda: smoke_test(session, settles=settles)) if smoke else None)
     return follow(session, before) if watch and not code else code
@@ -154,6 +157,7 @@ def export(
     options = session.options
     made = export(session.config, session.aws if options.local or options.endpoint_url else None)
     text = yaml.safe_dump(made.template, sort_keys=False, allow_unicode=True, width=120)
+    session.interrupt.so_far = SOME_FILES
     files = {f"code/{name}": read() for name, read in made.code.items()}
     written = put(directory, {"template.yaml": text.encode(), **files}, force=force)
     text = "\n".join(map(str, written)) or f"{directory} has everything already."
@@ -199,17 +203,20 @@ def _apply(session: Session, plan: Any, verb: str, prove: Callable[[], int] | No
     from ..ops.cost import sentence
     from ..stack import outputs
 
-    with session.stoppable(), session.output.watching() as emit:
-        outcome = apply(plan, session.aws, emit, session.stop)
-    urls = outputs(session.stack, outcome.live)
-    if session.stop.is_set():
-        session.output.summary(session.where, outcome, urls, f"Stopped. Run `chatops {verb}` again to continue.")
-        return INTERRUPTED
-    if outcome.failed:
-        session.output.summary(session.where, outcome, urls, f"Mend what failed, then run `chatops {verb}` again.")
-        return FAILED
-    if verb == "down":
-        return _prove_gone(session, plan, outcome, urls)
+    session.interrupt.so_far = f"Some of it may be done: run `chatops {verb}` again to continue."
+    with session.stoppable():
+        with session.output.watching() as emit:
+            outcome = apply(plan, session.aws, emit, session.stop)
+        urls = outputs(session.stack, outcome.live)
+        if session.stop.is_set():
+            session.output.summary(session.where, outcome, urls, f"Stopped. Run `chatops {verb}` again to continue.")
+            return INTERRUPTED
+        if outcome.failed:
+            session.output.summary(session.where, outcome, urls, f"Mend what failed, then run `chatops {verb}` again.")
+            return FAILED
+        if verb == "down":
+            return _prove_gone(session, plan, outcome, urls)
+    session.interrupt.so_far = "The stack is up."
     closed = is_closed(session.stack)
     address = '"$(chatops invite)"' if closed else urls["websocket_url"]
     hint = f'Try it: wscat -c {address}   then  {{"action":"sendMessage", "message":"Hello! bs~"}}'
@@ -234,7 +241,11 @@ def _prove_gone(session: Session, plan: Any, outcome: Any, urls: dict[str, Any])
     from ..deploy.apply import NotConverged
     from ..deploy.plan import Action
 
-    remains = session.stack.remains([step.resource for step in plan.of(Action.DELETE)])
+    try:
+        remains = session.stack.remains([step.resource for step in plan.of(Action.DELETE)])
+    except Exception:
+        session.output.summary(session.where, outcome, urls, NOT_LOOKED_AT)
+        raise
     if not remains:
         session.output.summary(session.where, outcome, urls, "Looked again: nothing of this stack is left.")
         return 0

@@ -96,7 +96,7 @@ def _anywhere(session: Session) -> tuple[Aws, str | None]:
     except UsageError as error:
         if error.what != "No region is chosen":
             raise
-        return Session(replace(session.options, region="us-east-1")).aws, None
+        return session.other(region="us-east-1").aws, None
 
 
 def _region_from(session: Session) -> str:

@@ -14,8 +14,11 @@ from .deploy import Watch, follow
 
 app = typer.Typer(help="The local AWS: the same stack on this machine, without an account.", no_args_is_help=True)
 
+OWN = ("local", "as_json", "debug")
+"""The common options that mean something here; --local is what these commands are about, and changes nothing."""
 
-@command(app)
+
+@command(app, options=("config", "region", *OWN))
 def start(
     session: Session,
     watch: Watch = False,
@@ -34,13 +37,14 @@ def start(
 
     if not 0 < time_scale < math.inf:
         raise UsageError(f"--time-scale {time_scale} is no scale of time", "it must be more than 0", "Try 0.01.")
-    local = session.as_local()
+    session.interrupt.so_far = "The local AWS may be running: `chatops local status` tells."
+    local = session.other(local=True)
     server.ensure(local.region, session.note, server.front_options(time_scale, drop_disconnects))
     session.output.local(server.remembered())
     return follow(local) if watch else 0
 
 
-@command(app)
+@command(app, options=OWN)
 def stop(session: Session) -> None:
     """Stop the local AWS that chatops started; its stacks go with it.
 
@@ -48,6 +52,7 @@ def stop(session: Session) -> None:
     """
     from ..local import server
 
+    session.interrupt.so_far = "The local AWS may be running still: `chatops local status` tells."
     for one in server.remembered().crashed:
         session.note(f"{one.module} (pid {one.pid}) had ended by itself; why may be at the end of {one.log}.")
     ended = ", ".join(str(one.pid) for one in server.stop())
@@ -56,7 +61,7 @@ def stop(session: Session) -> None:
         session.output.local(server.remembered())
 
 
-@command(app)
+@command(app, options=OWN)
 def status(session: Session) -> None:
     """Tell whether the local AWS runs, where, and where its log is.
 

@@ -51,6 +51,7 @@ def prune(session: Session) -> None:
     session.head()
     management, table = session.stack.management(), session.config.table
     found = connections.probe(management, connections.rows(session.aws, table.name, table.key))
+    session.interrupt.so_far = "Some rows may be deleted already: run `chatops prune` again for the rest."
     deleted, young = connections.prune(session.aws, table.name, table.key, found)
     live = sum(one.is_live is True for one in found)
     text = f"Deleted {deleted} stale rows; {live} connections are live."
@@ -76,18 +77,20 @@ def kick(
 
     if sum((bool(ids), everyone, idle is not None)) != 1:
         raise UsageError("Whom to kick is not clear", "give ids, --idle or --all", "`chatops status` lists the ids.")
+    idle_seconds = None if idle is None else seconds(idle)
     session.head()
     management, table = session.stack.management(), session.config.table
     found = list(connections.rows(session.aws, table.name, table.key))
     chosen = connections.named(found, ids) if ids else connections.probe(management, found)
-    if idle is not None:
-        chosen = connections.idle_for(chosen, seconds(idle))
+    if idle_seconds is not None:
+        chosen = connections.idle_for(chosen, idle_seconds)
     chosen = [one for one in chosen if one.is_live is not False]
     if ids:
         session.output.say(f"Closing {len(chosen)} connection{'s' if len(chosen) > 1 else ''} …", "dim")
     elif chosen and not session.may(f"Close {len(chosen)} connections?", yes=yes, unattended=False):
         session.output.say("Nothing was changed.")
         return FAILED
+    session.interrupt.so_far = "Some connections may be closed already: `chatops status` lists those that are left."
     tally = connections.kick(management, chosen)
     text = f"Closed {tally.done} connections; {tally.gone} were gone already."
     session.output.result({"kicked": tally.done, "gone": tally.gone, "failed": tally.failed}, text)
@@ -111,7 +114,9 @@ def send(
     session.head()
     management, table = session.stack.management(), session.config.table
     found = list(connections.rows(session.aws, table.name, table.key))
-    tally = connections.send(management, connections.named(found, [to]) if to is not None else found, message)
+    chosen = connections.named(found, [to]) if to is not None else found
+    session.interrupt.so_far = "Some may have got the message already: sent again, it reaches them twice."
+    tally = connections.send(management, chosen, message)
     text = f"Sent to {tally.done} connections." + (f" {tally.gone} were gone: `chatops prune`." if tally.gone else "")
     text = session.output.advised(text)
     session.output.result({"sent": tally.done, "gone": tally.gone, "failed": tally.failed}, text)
@@ -140,6 +145,7 @@ def url(
 
     Example: [bold]wscat -c "$(chatops url)"[/bold]
     """
+    session.tell_region()
     found = session.stack.url(name)
     session.output.document({"url": found}) if session.options.as_json else session.output.line(found)
 
@@ -157,6 +163,7 @@ def open_page(
 
     from ..ops.access import is_closed, signed_websocket_url
 
+    session.tell_region()
     found = session.stack.url(name or session.stack.page)
     session.output.document({"url": found}) if session.options.as_json else session.output.line(found)
     chat = name is None or name in session.config.pages
@@ -178,6 +185,7 @@ def smoke_test(session: Session, clients: int = 2, *, settles: float = 0.0) -> i
     from ..ops.doctor.finding import Severity
     from ..ops.own_rows import OwnRows
 
+    session.interrupt.so_far = "The clients of the smoke test have left the chat."
     address, management, ends = session.stack.url(None), session.stack.management(), time.monotonic() + settles
     while True:
         own = OwnRows(session.aws, session.config.table, management)

@@ -12,7 +12,7 @@ from ..session import Session, require
 
 app = typer.Typer()
 FUNCTION = "Only this function's; may be given more than once."
-SINCE = "How far back, such as 30s, 10m, 2h or 1d. [10m; 2h with --connection]"
+SINCE = "How far back, such as 30s, 10m, 2h or 1d; else 10m, with --connection 2h."
 CONNECTION = "The story of this connection: its id, or a unique beginning of it."
 
 
@@ -27,7 +27,10 @@ def chat(
     """
     require("chat", "websockets", "prompt_toolkit")
     from ..ops import chat as talk
+    from ..ops.chat_wire import checked_nick
 
+    if nick is not None:
+        checked_nick(nick)
     session.head()
     try:
         return talk.run(session, nick)

@@ -54,6 +54,15 @@ def is_closed(stack: Stack) -> bool:
     return stack.config.websocket.auth == "iam"
 
 
+def lasting(seconds: int) -> int:
+    """The same number of seconds. Raises UsageError where no signature is good for so long."""
+    if not 1 <= seconds <= LONGEST:
+        raise UsageError(
+            "No invite can last that long", "AWS takes signatures of 1 second to 7 days", "For example: --expires 7d"
+        )
+    return seconds
+
+
 def invite(stack: Stack, seconds: int) -> Invite:
     """An invite that is good for this long. Raises UsageError where nobody needs one, or for too long a time."""
     if not is_closed(stack):
@@ -62,8 +71,7 @@ def invite(stack: Stack, seconds: int) -> Invite:
             f"{stack.config.file} has websocket: {{auth: none}}",
             "`chatops url` prints its address. To close it, set websocket: {auth: iam} and run `chatops up`.",
         )
-    if not 1 <= seconds <= LONGEST:
-        raise UsageError("No invite can last that long", "AWS takes signatures of 1 second to 7 days", "--expires 7d")
+    lasting(seconds)
     began = datetime.now(timezone.utc)
     credentials = stack.aws.credentials
     url = _signed(stack, stack.url(None), seconds)

@@ -83,19 +83,24 @@ class Output:
         """Something for a person to know, on stderr."""
         self.err.print(Text(visible_lines(self.advised(text)), style=style))
 
+    def leave(self) -> None:
+        """Brings out what was said, and gives the terminal its cursor back."""
+        self.out.show_cursor()
+        self.err.show_cursor()
+        sys.stdout.flush()
+
     def head(self, where: Mapping[str, Any], note: str = "") -> None:
         """Account, region and stack: what a change is about to touch."""
-        if not self.as_json:
-            text = Text.assemble(
-                ("stack ", "dim"),
-                (str(where["stack"]), "bold"),
-                ("  account ", "dim"),
-                (str(where["account"]), "bold"),
-                ("  region ", "dim"),
-                (str(where["region"]), "bold"),
-                (f"  {note}" if note else "", "cyan"),
-            )
-            self.err.print(text)
+        text = Text.assemble(
+            ("stack ", "dim"),
+            (str(where["stack"]), "bold"),
+            ("  account ", "dim"),
+            (str(where["account"]), "bold"),
+            ("  region ", "dim"),
+            (str(where["region"]), "bold"),
+            (f"  {note}" if note else "", "cyan"),
+        )
+        self.err.print(text)
 
     def confirm(self, question: str) -> bool:
         """Asks a person; only a clear yes is one."""

@@ -147,7 +147,8 @@ def test_nothing_to_say_is_fine(stack: Chatops) -> None:
 
 def test_json_is_a_document_for_each_message_and_nothing_else(stack: Chatops) -> None:
     done = piped(stack, "hi\x1b[31m\n", "--nick", "a", "--json")
-    assert (done.code, done.err) == (0, "")
+    assert done.code == 0
+    assert done.err.startswith("stack ") and done.err.count("\n") == 1, "the head alone"
     (message,) = done.documents
     assert message.pop("time").endswith("Z")
     assert message == {"event": "message", "author": "a", "text": "hi\x1b[31m", "own": True}

@@ -1,0 +1,184 @@
+"""Ctrl-C: what is under way ends first, a second one ends the process, and neither shows a traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import pytest
+
+from chatops.errors import INTERRUPTED
+from chatops.interrupt import ONE_PRESS, WAITING, Interrupt
+
+IDENTITY = b"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
+<Arn>arn:aws:iam::123456789012:user/x</Arn><UserId>X</UserId><Account>123456789012</Account>
+</GetCallerIdentityResult></GetCallerIdentityResponse>"""
+
+
+class Staller:
+    """Something like AWS that tells who one is, and answers nothing else until it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: Queue[str] = Queue()
+        self.answer = threading.Event()
+        staller = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                status, text = 200, IDENTITY
+                if b"GetCallerIdentity" not in body:
+                    staller.asked.put(self.path)
+                    staller.answer.wait(120)
+                    status, text = 500, b"{}"
+                with suppress(OSError):  # who asked may be gone
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(len(text)))
+                    self.end_headers()
+                    self.wfile.write(text)
+
+            do_GET = do_POST  # noqa: N815
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def staller() -> Iterator[Staller]:
+    one = Staller()
+    thread = threading.Thread(target=one.server.serve_forever)
+    thread.start()
+    yield one
+    one.answer.set()
+    one.server.shutdown()
+    thread.join()
+    one.server.server_close()
+
+
+@pytest.fixture
+def up(staller: Staller, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """`chatops up` that has asked for what exists, and waits for the answer."""
+    options = ["--region", "ap-northeast-2", "--endpoint-url", staller.url]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "chatops", "up", *options],
+        cwd=tmp_path,
+        env={**os.environ, "NO_PROXY": "127.0.0.1"},
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    staller.asked.get(timeout=60)
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def told_by(process: subprocess.Popen[str]) -> str:
+    """What a process said, once it has ended."""
+    _, told = process.communicate(timeout=60)
+    return told
+
+
+def press_until_it_ends(process: subprocess.Popen[str]) -> None:
+    for _ in range(300):
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(0.2)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def test_the_first_ctrl_c_waits_for_the_calls_in_flight_and_makes_none_again(
+    up: subprocess.Popen[str], staller: Staller
+) -> None:
+    up.send_signal(signal.SIGINT)
+    assert up.stderr
+    head, *heard = [next(up.stderr) for _ in range(3)]
+    assert "ap-northeast-2" in head
+    assert "".join(heard) == f"{WAITING}\n"
+    asked = staller.asked.qsize()
+    staller.answer.set()
+    told = told_by(up)
+    assert up.returncode == INTERRUPTED
+    assert told == "Interrupted. Nothing was changed.\n"
+    assert staller.asked.qsize() == asked
+
+
+def test_a_second_ctrl_c_ends_at_once_and_says_what_is_true(up: subprocess.Popen[str]) -> None:
+    press_until_it_ends(up)
+    told = told_by(up)
+    assert up.returncode == INTERRUPTED
+    assert "Ended at once. Nothing was changed." in told
+    assert "Traceback" not in told
+
+
+class Left(Exception):
+    """The process would have ended here."""
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, and an end of the process that is raised instead."""
+    now = [100.0]
+
+    def leave(code: int) -> None:
+        assert code == INTERRUPTED
+        raise Left
+
+    monkeypatch.setattr("chatops.interrupt.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("chatops.interrupt.os._exit", leave)
+    return now
+
+
+def press() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_two_signals_of_one_press_are_one(clock: list[float]) -> None:
+    stop = threading.Event()
+    with Interrupt(stop, lambda _: None, lambda: None).letting_end():
+        press()
+        clock[0] += ONE_PRESS / 2
+        press()
+        assert stop.wait(30)
+
+
+def test_a_second_press_ends_the_process_also_where_the_first_raised_nothing(clock: list[float]) -> None:
+    said: list[str] = []
+    one = Interrupt(threading.Event(), said.append, lambda: said.append("flushed"))
+    one.so_far = "Half is done."
+    with pytest.raises(Left), one.letting_end():
+        press()
+        clock[0] += ONE_PRESS * 2
+        press()
+    assert said[-2:] == ["\nEnded at once. Half is done.", "flushed"]
+
+
+def test_a_first_press_after_the_work_that_may_end_raises_again(clock: list[float]) -> None:
+    one = Interrupt(threading.Event(), lambda _: None, lambda: None)
+    with pytest.raises(KeyboardInterrupt), one.raising():
+        with one.letting_end():
+            pass
+        press()
+
+
+def test_what_ends_soon_after_the_press_is_not_said_to_be_waited_for() -> None:
+    said: list[str] = []
+    one = Interrupt(threading.Event(), said.append, lambda: None)
+    with pytest.raises(KeyboardInterrupt), one.raising():
+        press()
+    assert said == []
