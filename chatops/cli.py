@@ -13,9 +13,13 @@ from . import __version__
 from .commands import access, deploy, diagnose, local, operate, talk
 from .errors import FAILED, UsageError
 
+HELP = """A serverless real-time chat on AWS: create it, repair it, operate it, tear it down.
+
+Example: [bold]chatops up --local[/bold]"""
+
 app = typer.Typer(
     name="chatops",
-    help="A serverless real-time chat on AWS: create it, repair it, operate it, tear it down.",
+    help=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

@@ -2,6 +2,7 @@
 
     ChatopsError            what happened, why, what to do next, and the exit code (1)
       UsageError            wrong usage (2)
+        NoRegion            nothing names a region (2)
         ConfigError         the config file is wrong (2); lists every problem in it
       LocalError            the local AWS could not be used (1)
 
@@ -42,6 +43,17 @@ class UsageError(ChatopsError):
     """The command cannot be run as it was written."""
 
     exit_code = WRONG_USAGE
+
+
+class NoRegion(UsageError):
+    """Neither the options, the config nor the environment name a region."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No region is chosen",
+            "neither --region, the config, AWS_REGION nor the profile names one",
+            "Check the region you mean, then add for example --region ap-northeast-2.",
+        )
 
 
 class ConfigError(UsageError):
@@ -137,7 +149,8 @@ def _told(error: BaseException) -> Explanation:
         return Explanation("botocore refused the call", str(error), "Run with --debug and report it.", is_ours=True)
     if isinstance(error, OSError):
         what = error.strerror or type(error).__name__
-        return Explanation("A file could not be used", f"{error.filename or ''}: {what}".strip(": "), "")
+        hint = "Check the path, whether a file or a folder is meant, and whether you may use it."
+        return Explanation("A file could not be used", f"{error.filename or ''}: {what}".strip(": "), hint)
     return Explanation(
         "chatops made a mistake",
         f"{type(error).__name__}: {_first_line(error)}",
@@ -152,7 +165,7 @@ def _explain_client_error(error: BaseException) -> Explanation:
     assert isinstance(error, ClientError)
     detail = error.response.get("Error", {})
     code = str(detail.get("Code", "unknown"))
-    hint = AWS_HINTS.get(code, "Run `chatops plan` to see what is left to do, and `chatops up` to go on.")
+    hint = AWS_HINTS.get(code, "Run the same command again to go on; `chatops doctor` looks for the cause.")
     return Explanation(
         f"AWS refused {error.operation_name}", f"{code}: {str(detail.get('Message', '')).strip() or 'no message'}", hint
     )

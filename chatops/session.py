@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from .errors import UsageError
+from .errors import NoRegion, UsageError
 from .interrupt import Interrupt
 
 if TYPE_CHECKING:
@@ -194,11 +194,7 @@ class Session:
             region = botocore.session.Session(profile=self.options.profile).get_config_variable("region")
         region = region or default
         if not region:
-            raise UsageError(
-                "No region is chosen",
-                "neither --region, the config, AWS_REGION nor the profile names one",
-                "Check the region you mean, then add for example --region ap-northeast-2.",
-            )
+            raise NoRegion
         return _known(region)
 
 

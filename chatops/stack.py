@@ -194,7 +194,9 @@ class Stack:
         if name not in self.web:
             known = ", ".join(self.web) or "none"
             near = question(name, self.web)
-            raise UsageError(f"The config has no HTTP API {name!r}", f"it has: {known}", near)
+            raise UsageError(
+                f"The config has no HTTP API {name!r}", f"it has: {known}", near or "Give one of these names."
+            )
         return self._found(self.web[name]).outputs["http_url"]
 
     def is_in(self, plan: Plan) -> bool:

@@ -110,7 +110,7 @@ def test_what_aws_refused_is_told_with_its_operation_code_and_message() -> None:
         ("OptInRequired", "Enable this region"),
         ("TooManyRequestsException", "wait a minute"),
         ("LimitExceededException", "quota"),
-        ("SomethingNew", "chatops plan"),
+        ("SomethingNew", "chatops doctor"),
     ],
 )
 def test_what_aws_refuses_most_often_has_a_hint_of_its_own(code: str, hint: str) -> None:
@@ -139,6 +139,7 @@ def test_what_goes_on_by_running_again_says_so() -> None:
 def test_a_file_that_cannot_be_used_is_named() -> None:
     assert explain(FileNotFoundError(2, "No such file or directory", "a.py")).why == "a.py: No such file or directory"
     assert explain(OSError("broken")).why
+    assert explain(IsADirectoryError(21, "Is a directory", "handlers")).hint
 
 
 def test_no_credentials_lead_to_the_ways_to_get_some_and_to_local() -> None:

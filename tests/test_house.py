@@ -155,6 +155,13 @@ def test_every_command_has_help_with_an_example_of_itself(name: str) -> None:
     assert re.search(rf"Example: .*chatops {name}\b", rest), help_text
 
 
+@pytest.mark.parametrize("name", ["", *sorted(set(COMMANDS) - set(RUNNABLE))])
+def test_every_group_has_help_with_an_example_of_one_of_its_commands(name: str) -> None:
+    group = COMMANDS[name] if name else typer.main.get_command(app)
+    example = re.search(r"Example: \[bold\]chatops (.*?)(?: --.*)?\[/bold\]", group.help or "")
+    assert example and example[1] in RUNNABLE and example[1].startswith(name)
+
+
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_option_and_argument_has_help(name: str) -> None:
     for parameter in COMMANDS[name].params:

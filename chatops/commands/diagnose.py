@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..command import command
-from ..errors import FAILED, UsageError
+from ..errors import FAILED, NoRegion, UsageError
 from ..session import Session
 
 if TYPE_CHECKING:
@@ -93,9 +93,7 @@ def _anywhere(session: Session) -> tuple[Aws, str | None]:
     """AWS, and the region that is meant; without one any region of the usual partition does to ask from."""
     try:
         return session.aws, session.aws.region
-    except UsageError as error:
-        if error.what != "No region is chosen":
-            raise
+    except NoRegion:
         return session.other(region="us-east-1").aws, None
 
 

@@ -12,7 +12,11 @@ from ..errors import UsageError
 from ..session import Session
 from .deploy import Watch, follow
 
-app = typer.Typer(help="The local AWS: the same stack on this machine, without an account.", no_args_is_help=True)
+HELP = """The local AWS: the same stack on this machine, without an account.
+
+Example: [bold]chatops local start[/bold]"""
+
+app = typer.Typer(help=HELP, no_args_is_help=True)
 
 OWN = ("local", "as_json", "debug")
 """The common options that mean something here; --local is what these commands are about, and changes nothing."""

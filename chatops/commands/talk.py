@@ -27,7 +27,7 @@ def chat(
     """
     require("chat", "websockets", "prompt_toolkit")
     from ..ops import chat as talk
-    from ..ops.chat_wire import checked_nick
+    from ..ops.chat.wire import checked_nick
 
     if nick is not None:
         checked_nick(nick)
@@ -79,5 +79,5 @@ def _function(session: Session, name: str) -> str:
     for key, one in functions.items():
         if name in (key, one.name):
             return one.name
-    near = question(name, functions)
+    near = question(name, functions) or "Give one of these names."
     raise UsageError(f"The config has no function {name!r}", f"it has: {', '.join(functions) or 'none'}", near)

@@ -103,7 +103,7 @@ def sentence(config: Config) -> str:
     dollars = sum(item.dollars for item in worst_hour(config))
     return (
         f"At the configured limits an attack costs at most about ${dollars:,.0f} an hour "
-        f"({prices()['region']} prices of {prices()['as_of']}; docs/cost.md)."
+        f"({prices()['region']} prices of {prices()['as_of']}; how: docs/cost.md in chatops's repository)."
     )
 
 

@@ -168,7 +168,8 @@ class Story:
         if self.beginning in ids or len(ids) == 1:
             return self.beginning if self.beginning in ids else ids.pop()
         few = ", ".join(sorted(ids)[:5])
-        raise UsageError(f"{self.beginning!r} names no single connection", f"{len(ids)} begin like that: {few}")
+        why = f"{len(ids)} begin like that: {few}"
+        raise UsageError(f"{self.beginning!r} names no single connection", why, "Give more of the id.")
 
     def _is_meant(self, connection_id: str | None) -> bool:
         return bool(connection_id) and str(connection_id).startswith(self.beginning)
