@@ -39,6 +39,8 @@ const ko = {
   noticeForbidden: "서버가 메시지를 받아들이지 않았습니다.",
   noticeFailed: "서버에 문제가 생겨 메시지를 전하지 못했을 수 있습니다.",
   noticeTimedOut: "서버가 제때 끝내지 못해 일부에게 전해지지 않았을 수 있습니다.",
+  noticeIncomplete: "메시지가 모두에게 전해지지는 않았습니다.",
+  noticeUnreadable: "서버가 누가 있는지 알 수 없어 아무에게도 전하지 못했습니다.",
   noticeTooMany: "메시지가 너무 잦습니다. 잠시 뒤에 다시 보내 주세요.",
   noticeTooLarge: "메시지가 너무 커서 서버가 받지 않았습니다.",
   noticeOther: "서버가 오류를 알렸습니다 ({}).",
@@ -86,6 +88,8 @@ const en: Strings = {
   noticeForbidden: "The server did not accept the message.",
   noticeFailed: "The server had a problem; the message may not have been delivered.",
   noticeTimedOut: "The server did not finish in time; some people may not have got the message.",
+  noticeIncomplete: "The message did not reach everybody.",
+  noticeUnreadable: "The server could not find out who is here; nobody got the message.",
   noticeTooMany: "Too many messages at once. Please try again in a moment.",
   noticeTooLarge: "The message was too large for the server.",
   noticeOther: "The server reported an error ({}).",
@@ -126,7 +130,8 @@ export function noticeText(code: string, strings: Strings): string {
     TooManyRequests: "noticeTooMany",
     MessageTooLarge: "noticeTooLarge",
     InternalError: "noticeFailed",
-    Incomplete: "noticeTimedOut",
+    Incomplete: "noticeIncomplete",
+    TableUnreadable: "noticeUnreadable",
   };
   const key = Object.hasOwn(known, code) ? known[code] : undefined;
   if (key !== undefined) return strings[key];

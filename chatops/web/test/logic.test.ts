@@ -168,7 +168,8 @@ describe("a notice", () => {
   it("is said in the page's words, never in the frame's", () => {
     const en = stringsIn("en");
     expect(noticeText("Forbidden", en)).toBe(en.noticeForbidden);
-    expect(noticeText("Incomplete", en)).toBe(en.noticeTimedOut);
+    expect(noticeText("Incomplete", en)).toBe(en.noticeIncomplete);
+    expect(noticeText("TableUnreadable", en)).toBe(en.noticeUnreadable);
     expect(noticeText("SomethingNew", en)).toContain("SomethingNew");
     expect(noticeText("visit evil.example now", en)).not.toContain("evil");
     expect(noticeText("constructor", en)).toContain("constructor");
