@@ -7,8 +7,8 @@ It stands between a client (by AWS_ENDPOINT_URL) and a MiniStack, knows each cal
 - be slow where AWS is slow and refuse what AWS refuses: the other fields of `Weather`, all times one `scale`;
 - tell afterwards what was asked, when, and how much of it at a time: `Proxy.trace`.
 
-It also tells two truths that MiniStack does not: the Tagging API lists log groups, and GetApis shows an API's tags as
-they are now. The Host header goes on as it was signed.
+It also tells three truths that MiniStack does not: the Tagging API lists log groups, GetApis shows an API's tags as
+they are now, and an API has one route of a key. The Host header goes on as it was signed.
 """
 
 from __future__ import annotations
@@ -357,6 +357,10 @@ class Proxy:
         """What AWS would not do yet, or not so often."""
         weather, now, given = self.weather, time.monotonic(), request.parameters
         service, operation, name = request.service, request.operation, str(request.parameters.get("FunctionName"))
+        if operation == "CreateRoute":
+            key = given.get("routeKey")
+            if any(one["RouteKey"] == key for one in self._routes(str(given["ApiId"]))):
+                return _refusal(service, 409, "ConflictException", f"Route with key {key} already exists for this API")
         with self._lock:
             bucket = self._buckets.get(service)
             if bucket and not bucket.take():
@@ -436,6 +440,13 @@ class Proxy:
                 api["tags"] = self._client("apigatewayv2").get_tags(ResourceArn=arn)["Tags"]
             return _changed(reply, document)
         return reply
+
+    def _routes(self, api_id: str) -> list[Any]:
+        gateway = self._client("apigatewayv2")
+        try:
+            return [one for page in gateway.get_paginator("get_routes").paginate(ApiId=api_id) for one in page["Items"]]
+        except gateway.exceptions.NotFoundException:
+            return []
 
     def _client(self, service: str) -> Any:
         with self._lock:
