@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,9 @@ from .errors import explain
 
 if TYPE_CHECKING:
     from .ops.connections import Connection
-    from .ops.doctor.finding import Finding
+    from .ops.doctor.finding import Diagnosis, Finding
+    from .ops.find import Place
+    from .ops.metrics import Measured
     from .ops.smoke import Report
     from .ops.watch import Reading
 
@@ -170,5 +172,53 @@ def finding_document(finding: Finding) -> Document:
     }
 
 
-def _iso(then: datetime | None) -> str | None:
-    return then.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z") if then else None
+def diagnosis_document(diagnosis: Diagnosis) -> Document:
+    """Everything that the doctor found."""
+    findings = [finding_document(one) for one in diagnosis.findings]
+    return {**diagnosis.where, "ok": diagnosis.is_ok, "findings": findings}
+
+
+def metrics_document(
+    where: Mapping[str, Any], measured: Measured, note: str = "", missing: Sequence[str] = ()
+) -> Document:
+    """What was measured; times in ISO 8601 and UTC, each the begin of a point."""
+    return {
+        **where,
+        "start": _iso(measured.start, "seconds"),
+        "end": _iso(measured.end, "seconds"),
+        "period_seconds": measured.period,
+        "note": note,
+        "missing": list(missing),
+        "series": [
+            {
+                "resource": resource,
+                "metric": one.metric.name,
+                "statistic": one.metric.statistic,
+                "unit": one.metric.unit,
+                "figures": one.figures,
+                "values": list(one.values),
+            }
+            for resource, some in measured.series.items()
+            for one in some
+        ],
+    }
+
+
+def find_document(where: Mapping[str, Any], places: Sequence[Place]) -> Document:
+    """What of the stack is in which region; `region` is the one that is meant, or null."""
+    regions = [
+        {
+            "region": one.region,
+            "state": one.state,
+            "meant": one.region == where["region"],
+            "owned": list(one.owned),
+            "strangers": [{"name": other.name, "owner": other.owner} for other in one.strangers],
+            "why": one.refusal,
+        }
+        for one in places
+    ]
+    return {**where, "regions": regions}
+
+
+def _iso(then: datetime | None, precision: str = "milliseconds") -> str | None:
+    return then.astimezone(timezone.utc).isoformat(timespec=precision).replace("+00:00", "Z") if then else None

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.padding import Padding
 from rich.text import Text
 
-from ..documents import finding_document
+from ..documents import diagnosis_document
 from ..ops.doctor.finding import Diagnosis, Finding, Severity
 from ..text import visible
 from . import Output
@@ -20,16 +18,10 @@ LOOKS = {
 }
 
 
-def document(diagnosis: Diagnosis) -> dict[str, Any]:
-    """What `--json` prints."""
-    findings = [finding_document(one) for one in diagnosis.findings]
-    return {**diagnosis.where, "ok": diagnosis.is_ok, "findings": findings}
-
-
 def show(output: Output, diagnosis: Diagnosis) -> None:
     """Every finding with its cause and its cure; the worst stands first."""
     if output.as_json:
-        output.document(document(diagnosis))
+        output.document(diagnosis_document(diagnosis))
         return
     for finding in diagnosis.findings:
         _show(output, finding)

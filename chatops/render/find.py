@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
+from ..documents import find_document
 from ..ops.find import Place
 from ..text import visible
 from . import Output
@@ -20,26 +21,10 @@ LOOKS = {
 }
 
 
-def document(where: Mapping[str, Any], places: Sequence[Place]) -> dict[str, Any]:
-    """What `--json` prints; `region` is the one that is meant, or null."""
-    regions = [
-        {
-            "region": one.region,
-            "state": one.state,
-            "meant": one.region == where["region"],
-            "owned": list(one.owned),
-            "strangers": [{"name": other.name, "owner": other.owner} for other in one.strangers],
-            "why": one.refusal,
-        }
-        for one in places
-    ]
-    return {**where, "regions": regions}
-
-
 def show(output: Output, where: Mapping[str, Any], places: Sequence[Place]) -> None:
     """A line per region that has something or refused; the others are counted."""
     if output.as_json:
-        output.document(document(where, places))
+        output.document(find_document(where, places))
         return
     meant = where["region"]
     for one in places:

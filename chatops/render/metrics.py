@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
 from typing import Any
 
 from rich.text import Text
 
+from ..documents import metrics_document
 from ..ops.metrics import COLUMNS, Measured, Series
 from ..text import visible
 from . import Output
@@ -18,32 +18,6 @@ BAD = {"ClientError", "IntegrationError", "ExecutionError", "Errors", "Throttles
 """Metrics of which any is too many."""
 
 
-def document(
-    where: Mapping[str, Any], measured: Measured, note: str = "", missing: Sequence[str] = ()
-) -> dict[str, Any]:
-    """What `--json` prints; times in ISO 8601 and UTC, each the begin of a point."""
-    return {
-        **where,
-        "start": _iso(measured.start),
-        "end": _iso(measured.end),
-        "period_seconds": measured.period,
-        "note": note,
-        "missing": list(missing),
-        "series": [
-            {
-                "resource": resource,
-                "metric": one.metric.name,
-                "statistic": one.metric.statistic,
-                "unit": one.metric.unit,
-                "figures": one.figures,
-                "values": list(one.values),
-            }
-            for resource, some in measured.series.items()
-            for one in some
-        ],
-    }
-
-
 def show(
     output: Output, where: Mapping[str, Any], measured: Measured, note: str = "", missing: Sequence[str] = ()
 ) -> None:
@@ -52,7 +26,7 @@ def show(
     `missing` are resources that have no metrics because they do not exist.
     """
     if output.as_json:
-        output.document(document(where, measured, note, missing))
+        output.document(metrics_document(where, measured, note, missing))
         return
     span = int((measured.end - measured.start).total_seconds())
     first, last = (one.astimezone().strftime("%m-%d %H:%M") for one in (measured.start, measured.end))
@@ -103,7 +77,3 @@ def _line(one: Series) -> Text:
         return line.append("no data", "dim")
     told = " ".join(f"{name} {number(value)}" for name, value in one.figures.items())
     return line.append(f"{plot(one.values):<{COLUMNS}}", "cyan").append(f"  {told}", style)
-
-
-def _iso(then: datetime) -> str:
-    return then.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
