@@ -27,8 +27,9 @@ Captured = pytest.CaptureFixture[str]
     [
         ("Run `chatops up`.", f"Run `chatops up {GIVEN}`."),
         ("chatops find, then chatops up", f"chatops find {GIVEN}, then chatops up {GIVEN}"),
-        ("chatops up --adopt", f"chatops up {GIVEN} --adopt"),
-        ("`chatops status --config b.yaml`", "`chatops status --local --config b.yaml`"),
+        ("chatops up --adopt", f"chatops up --adopt {GIVEN}"),
+        ("`chatops status --config b.yaml`", "`chatops status --config b.yaml --local`"),
+        ("chatops logs --since 10m, or", f"chatops logs --since 10m {GIVEN}, or"),
         ('wscat -c "$(chatops invite)"', f'wscat -c "$(chatops invite {GIVEN})"'),
         ("`chatops local status` tells it", "`chatops local status` tells it"),
         ("chatops made a mistake; chatops upends nothing", "chatops made a mistake; chatops upends nothing"),

@@ -27,7 +27,9 @@ COMMANDS = (
     "policy",
 )
 """Those that take the options."""
-NAMED = re.compile(rf"\bchatops ({'|'.join(COMMANDS)})\b([^`,;]*)")
+VALUED = ("config", "region", "profile", "endpoint-url", "since", "idle", "for", "expires", "saw")
+"""Options of theirs that a value follows."""
+NAMED = re.compile(rf"\bchatops ({'|'.join(COMMANDS)})\b((?: --(?:{'|'.join(VALUED)}) [^\s`,;]+| --[a-z-]+)*)")
 
 
 class Advice:
@@ -46,4 +48,4 @@ class Advice:
         command, rest = found.groups()
         more = [f"{name} {shlex.quote(value)}" if value else name for name, value in self._options.items()]
         told = [one for one in more if one.partition(" ")[0] not in rest.split()]
-        return " ".join([f"chatops {command}", *told]) + rest
+        return " ".join([f"chatops {command}{rest}", *told])

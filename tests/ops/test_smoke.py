@@ -30,7 +30,8 @@ def session(told: list[Report], notes: list[str]) -> Any:
     stack = SimpleNamespace(url=lambda _: "ws://127.0.0.1:1", management=lambda: None)
     aws, output = SimpleNamespace(pause=lambda _: None), SimpleNamespace(smoke=told.append)
     config = SimpleNamespace(table=None)
-    return SimpleNamespace(stack=stack, aws=aws, output=output, config=config, note=notes.append)
+    interrupt = SimpleNamespace(so_far="")
+    return SimpleNamespace(stack=stack, aws=aws, output=output, config=config, note=notes.append, interrupt=interrupt)
 
 
 def runs(monkeypatch: pytest.MonkeyPatch, *checks: Check) -> list[Check]:
