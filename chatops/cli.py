@@ -64,6 +64,6 @@ def _run() -> None:
     try:
         sys.exit(app(standalone_mode=False))
     except usage_error as error:
-        why = {"event": "error", "what": "Wrong usage", "why": error.format_message(), "hint": "See --help."}
-        sys.stdout.write(json.dumps(why) + "\n")
+        why = {"event": "error", "code": "wrong-usage", "what": "Wrong usage", "why": error.format_message()}
+        sys.stdout.write(json.dumps({**why, "hint": "Add --help to see what the command takes."}) + "\n")
         sys.exit(UsageError.exit_code)

@@ -37,9 +37,9 @@ NOT_SERVED = re.compile(r"stages\.[^.]+(\.deployment)?")
 
 
 def error_document(error: BaseException) -> Document:
-    """An error: what happened, why, and what to do next."""
+    """An error: its code, what happened, why, and what to do next."""
     told = explain(error)
-    return {"event": "error", "what": told.what, "why": told.why, "hint": told.hint}
+    return {"event": "error", "code": told.code, "what": told.what, "why": told.why, "hint": told.hint}
 
 
 def event_document(event: events.Event) -> Document:
@@ -62,7 +62,7 @@ def event_document(event: events.Event) -> Document:
             document["reason"] = event.reason
     elif isinstance(event, events.Failed):
         told = explain(event.error)
-        document |= {"what": told.what, "why": told.why, "hint": told.hint}
+        document |= {"code": told.code, "what": told.what, "why": told.why, "hint": told.hint}
     return document
 
 
@@ -91,6 +91,8 @@ def step_document(step: Step) -> Document:
         document["reason"] = step.reason
     if step.hint:
         document["hint"] = step.hint
+    if step.code:
+        document["code"] = step.code
     return document
 
 

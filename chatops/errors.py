@@ -1,12 +1,12 @@
 """Every way in which chatops ends other than well, and the words for it.
 
-    ChatopsError            what happened, why, what to do next, and the exit code (1)
+    ChatopsError            its code, what happened, why, what to do next, and the exit code (1)
       UsageError            wrong usage (2)
         NoRegion            nothing names a region (2)
         ConfigError         the config file is wrong (2); lists every problem in it
       LocalError            the local AWS could not be used (1)
 
-All else travels untouched, and `explain` finds words for it.
+All else travels untouched, and `explain` finds words for it. A code is one error's name for ever, and no other has it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ FAILED, WRONG_USAGE, NOT_IN_SYNC, INTERRUPTED = 1, 2, 3, 130
 
 @dataclass(frozen=True)
 class Explanation:
-    """An error in words a person can use: what happened, why, and what to do next."""
+    """An error in words a person can use: what happened, why, and what to do next; and its code, for a program."""
 
+    code: str
     what: str
     why: str
     hint: str
@@ -34,9 +35,9 @@ class ChatopsError(Exception):
 
     exit_code = FAILED
 
-    def __init__(self, what: str, why: str = "", hint: str = "") -> None:
-        super().__init__(": ".join(part for part in (what, why) if part))
-        self.what, self.why, self.hint = what, why, hint
+    def __init__(self, code: str, what: str, why: str, hint: str) -> None:
+        super().__init__(f"{what}: {why}")
+        self.code, self.what, self.why, self.hint = code, what, why, hint
 
 
 class UsageError(ChatopsError):
@@ -50,6 +51,7 @@ class NoRegion(UsageError):
 
     def __init__(self) -> None:
         super().__init__(
+            "no-region",
             "No region is chosen",
             "neither --region, the config, AWS_REGION nor the profile names one",
             "Check the region you mean, then add for example --region ap-northeast-2.",
@@ -61,9 +63,8 @@ class ConfigError(UsageError):
 
     def __init__(self, file: str, problems: Sequence[str]) -> None:
         count = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
-        super().__init__(
-            f"The config {file} has {count}", "\n".join(problems), "Mend the lines named above; nothing was changed."
-        )
+        hint = "Mend the lines named above; nothing was changed."
+        super().__init__("config", f"The config {file} has {count}", "\n".join(problems), hint)
         self.problems = tuple(problems)
 
 
@@ -71,22 +72,61 @@ class LocalError(ChatopsError):
     """The local AWS could not be started, found or stopped."""
 
 
-AWS_HINTS = {
-    "ExpiredToken": "Sign in again (for example `aws sso login`), then run the same command.",
-    "ExpiredTokenException": "Sign in again (for example `aws sso login`), then run the same command.",
-    "RequestExpired": "Set this machine's clock right, or sign in again.",
-    "InvalidClientTokenId": "The access key does not exist (any more): check AWS_PROFILE and `aws configure list`.",
-    "UnrecognizedClientException": "The access key is not known in this region: check AWS_PROFILE, and the region.",
-    "SignatureDoesNotMatch": "The secret key does not belong to the access key, or this machine's clock is wrong.",
-    "AuthFailure": "Check the credentials with `aws configure list`.",
-    "AccessDenied": "Ask for this permission, or use a profile that has it (`--profile`).",
-    "AccessDeniedException": "Ask for this permission, or use a profile that has it (`--profile`).",
-    "OptInRequired": "Enable this region for the account in the AWS console, or choose another with --region.",
-    "TooManyRequestsException": "AWS is being asked too much at once: wait a minute and run the command again.",
-    "ThrottlingException": "AWS is being asked too much at once: wait a minute and run the command again.",
-    "LimitExceededException": "A quota is used up: raise it in Service Quotas, or delete what is unused.",
-    "CodeStorageExceededException": "Lambda's storage quota is used up: delete old functions or versions.",
-}
+@dataclass(frozen=True)
+class Refusal:
+    """What AWS says no for: our code for it, AWS's own ones, and what to do next."""
+
+    code: str
+    names: tuple[str, ...]
+    hint: str
+
+
+REFUSALS = (
+    Refusal(
+        "credentials-expired",
+        ("ExpiredToken", "ExpiredTokenException"),
+        "Sign in again (for example `aws sso login`), then run the same command.",
+    ),
+    Refusal("request-expired", ("RequestExpired",), "Set this machine's clock right, or sign in again."),
+    Refusal(
+        "unknown-access-key",
+        ("InvalidClientTokenId", "UnrecognizedClientException"),
+        "The access key does not exist (any more), or this region is not enabled for its account: check AWS_PROFILE, "
+        "`aws configure list` and the region.",
+    ),
+    Refusal(
+        "wrong-signature",
+        ("SignatureDoesNotMatch", "InvalidSignatureException"),
+        "The secret key does not belong to the access key, or this machine's clock is wrong: check both.",
+    ),
+    Refusal("wrong-credentials", ("AuthFailure",), "Check the credentials with `aws configure list`."),
+    Refusal(
+        "access-denied",
+        ("AccessDenied", "AccessDeniedException"),
+        "Ask for this permission, or use a profile that has it (`--profile`); `chatops policy` prints what is needed.",
+    ),
+    Refusal(
+        "region-not-enabled",
+        ("OptInRequired",),
+        "Enable this region for the account in the AWS console, or choose another with --region.",
+    ),
+    Refusal(
+        "throttled",
+        ("TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded"),
+        "AWS is being asked too much at once: wait a minute and run the command again.",
+    ),
+    Refusal(
+        "quota-used-up",
+        ("LimitExceededException", "LimitExceeded", "ServiceQuotaExceededException"),
+        "A quota is used up: raise it in Service Quotas, or delete what is unused.",
+    ),
+    Refusal(
+        "code-storage-full",
+        ("CodeStorageExceededException",),
+        "Lambda's storage quota is used up: delete old functions or versions.",
+    ),
+)
+OTHER = Refusal("aws-refused", (), "Run the same command again to go on; `chatops doctor` looks for the cause.")
 
 
 def explain(error: BaseException) -> Explanation:
@@ -99,7 +139,24 @@ def explain(error: BaseException) -> Explanation:
 
 def _told(error: BaseException) -> Explanation:
     if isinstance(error, ChatopsError):
-        return Explanation(error.what, error.why, error.hint, error.exit_code)
+        return Explanation(error.code, error.what, error.why, error.hint, error.exit_code)
+    # Some of botocore's exceptions are OSErrors, too.
+    if told := _told_of_aws(error):
+        return told
+    if isinstance(error, OSError):
+        what = error.strerror or type(error).__name__
+        hint = "Check the path, whether a file or a folder is meant, and whether you may use it."
+        return Explanation("file", "A file could not be used", f"{error.filename or ''}: {what}".strip(": "), hint)
+    return Explanation(
+        "unexpected",
+        "chatops made a mistake",
+        f"{type(error).__name__}: {_first_line(error)}",
+        "Run the same command with --debug and report what it prints.",
+        is_ours=True,
+    )
+
+
+def _told_of_aws(error: BaseException) -> Explanation | None:
     from botocore import exceptions as boto
 
     from .aws import Interrupted, TimedOut
@@ -108,55 +165,44 @@ def _told(error: BaseException) -> Explanation:
     from .resources.function import FunctionFailed
     from .resources.stage import DeploymentFailed
 
+    why = _first_line(error)
     again = "Run the same command again; it continues where this one ended."
     if isinstance(error, (Interrupted, Stopped)):
-        return Explanation("Stopped", "the run was interrupted while it waited", again, INTERRUPTED)
+        return Explanation("interrupted", "Stopped", "the run was interrupted while it waited", again, INTERRUPTED)
     if isinstance(error, Blocked):
-        return Explanation("Blocked", error.why, error.hint)
+        return Explanation(error.code, "Blocked", error.why, error.hint)
     if isinstance(error, NotConverged):
-        return Explanation(
-            "AWS took the change, and yet shows something else", f"these still differ: {', '.join(error.paths)}", again
-        )
+        what, paths = "AWS took the change, and yet shows something else", ", ".join(error.paths)
+        return Explanation("not-converged", what, f"these still differ: {paths}", again)
     if isinstance(error, TimedOut):
-        return Explanation("AWS was not ready in time", str(error), again)
-    if isinstance(error, (FunctionFailed, DeploymentFailed)):
-        return Explanation("AWS took the change and then failed", str(error), again)
+        return Explanation("timed-out", "AWS was not ready in time", str(error), again)
+    if isinstance(error, FunctionFailed):
+        hint = "Mend what it names in the config or the handler, then run the same command again."
+        return Explanation("function-failed", "Lambda took a function, and cannot run it", str(error), hint)
+    if isinstance(error, DeploymentFailed):
+        return Explanation("deployment-failed", "The routes could not be deployed", str(error), again)
     if isinstance(error, boto.ClientError):
         return _explain_client_error(error)
     if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError)):
-        return Explanation(
-            "No AWS credentials",
-            _first_line(error),
-            "Run `aws configure` or `aws sso login`, or set AWS_PROFILE; to try without AWS, add --local.",
-            WRONG_USAGE,
-        )
+        hint = "Run `aws configure` or `aws sso login`, or set AWS_PROFILE; to try without AWS, add --local."
+        return Explanation("no-credentials", "No AWS credentials", why, hint, WRONG_USAGE)
     if isinstance(error, boto.ProfileNotFound):
         hint = "`aws configure list-profiles` lists the profiles that exist."
-        return Explanation("No such profile", _first_line(error), hint, WRONG_USAGE)
+        return Explanation("no-such-profile", "No such profile", why, hint, WRONG_USAGE)
     if isinstance(error, (boto.SSOError, boto.UnauthorizedSSOTokenError, boto.TokenRetrievalError)):
-        return Explanation("The SSO session is over", _first_line(error), "Run `aws sso login` and try again.")
+        return Explanation("sso-session-over", "The SSO session is over", why, "Run `aws sso login` and try again.")
     if isinstance(error, (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ConnectionError)):
-        return Explanation(
-            "AWS could not be reached",
-            _first_line(error),
-            "Check the network and the region's name; `chatops local status` tells whether a local AWS is running.",
-        )
+        hint = "Check the network and the region's name; `chatops local status` tells whether a local AWS is running."
+        return Explanation("aws-unreachable", "AWS could not be reached", why, hint)
     if isinstance(error, boto.HTTPClientError):
-        return Explanation("The connection to AWS broke", _first_line(error), again)
+        return Explanation("connection-broke", "The connection to AWS broke", why, again)
     if isinstance(error, (boto.ConfigParseError, boto.ConfigNotFound, boto.InvalidConfigError)):
-        return Explanation("The AWS config file cannot be read", _first_line(error), "Mend ~/.aws/config.", WRONG_USAGE)
+        hint = "Mend ~/.aws/config, or the file that AWS_CONFIG_FILE names."
+        return Explanation("aws-config-unreadable", "The AWS config file cannot be read", why, hint, WRONG_USAGE)
     if isinstance(error, (boto.ParamValidationError, boto.DataNotFoundError, boto.BotoCoreError)):
-        return Explanation("botocore refused the call", str(error), "Run with --debug and report it.", is_ours=True)
-    if isinstance(error, OSError):
-        what = error.strerror or type(error).__name__
-        hint = "Check the path, whether a file or a folder is meant, and whether you may use it."
-        return Explanation("A file could not be used", f"{error.filename or ''}: {what}".strip(": "), hint)
-    return Explanation(
-        "chatops made a mistake",
-        f"{type(error).__name__}: {_first_line(error)}",
-        "Run the same command with --debug and report what it prints.",
-        is_ours=True,
-    )
+        hint = "Run the same command with --debug and report what it prints."
+        return Explanation("botocore-refused", "botocore refused the call", str(error), hint, is_ours=True)
+    return None
 
 
 def _explain_client_error(error: BaseException) -> Explanation:
@@ -164,11 +210,10 @@ def _explain_client_error(error: BaseException) -> Explanation:
 
     assert isinstance(error, ClientError)
     detail = error.response.get("Error", {})
-    code = str(detail.get("Code", "unknown"))
-    hint = AWS_HINTS.get(code, "Run the same command again to go on; `chatops doctor` looks for the cause.")
-    return Explanation(
-        f"AWS refused {error.operation_name}", f"{code}: {str(detail.get('Message', '')).strip() or 'no message'}", hint
-    )
+    name = str(detail.get("Code", "unknown"))
+    refusal = next((one for one in REFUSALS if name in one.names), OTHER)
+    why = f"{name}: {str(detail.get('Message', '')).strip() or 'no message'}"
+    return Explanation(refusal.code, f"AWS refused {error.operation_name}", why, refusal.hint)
 
 
 def _first_line(error: BaseException) -> str:

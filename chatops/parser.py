@@ -76,6 +76,7 @@ class Parser:
             raise ConfigError(str(self.file), [f"{self.file}: not UTF-8 text ({error.reason})"]) from None
         except OSError as error:
             raise UsageError(
+                "config-unreadable",
                 f"The config {self.file} cannot be read",
                 error.strerror or str(error),
                 "Name another with --config, or leave it out to use the default.",

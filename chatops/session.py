@@ -10,7 +10,6 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from .errors import NoRegion, UsageError
 from .interrupt import Interrupt
@@ -98,13 +97,15 @@ class Session:
             region = self.region
             url, front_url = server.ensure(region, self.note)
             return Aws(region, endpoint_url=url, front_url=front_url, keys=server.KEYS, stop=self.stop)
-        region, endpoint = self.region, self.options.endpoint_url
-        if endpoint is not None:
-            _check_url(endpoint)
-        aws = Aws(region, profile=self.options.profile, endpoint_url=endpoint, stop=self.stop)
+        from . import endpoint
+
+        region, profile, given = self.region, self.options.profile, self.options.endpoint_url
+        endpoint.check(given, profile)
+        aws = Aws(region, profile=profile, endpoint_url=given, stop=self.stop)
         pinned = self.config.account
         if pinned and aws.account != pinned:
             raise UsageError(
+                "wrong-account",
                 f"These credentials belong to account {aws.account}",
                 f"the config {self.config.file} allows only {pinned}",
                 "Choose the right profile with --profile; nothing was changed.",
@@ -116,6 +117,7 @@ class Session:
         for option, value in given.items():
             if value is not None:
                 raise UsageError(
+                    "not-beside-local",
                     f"--local and {option} exclude each other",
                     "the local AWS has an account and an address of its own",
                     "Leave one of the two out; CHATOPS_LOCAL=1 in the environment stands for --local.",
@@ -172,7 +174,10 @@ class Session:
             return self.output.confirm(question)
         if not unattended:
             raise UsageError(
-                "This deletes things, and nobody is there to ask", "no terminal is attached", "Add --yes to go on."
+                "nobody-to-ask",
+                "This asks first, and nobody is there to answer",
+                "no terminal is attached, or --json was given",
+                "Add --yes to go on; nothing was changed.",
             )
         return True
 
@@ -198,31 +203,15 @@ class Session:
         return _known(region)
 
 
-def _check_url(endpoint: str) -> None:
-    from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
-
-    try:
-        parts = urlsplit(endpoint)
-        is_url = parts.scheme in ("http", "https") and parts.port != 0
-        is_url = is_url and (is_valid_endpoint_url(endpoint) or is_valid_ipv6_endpoint_url(endpoint))
-    except ValueError:
-        is_url = False
-    if not is_url:
-        raise UsageError(
-            f"{endpoint!r} is no endpoint",
-            "it must be the URL of something that answers as AWS does",
-            "For example: --endpoint-url http://127.0.0.1:4566",
-        )
-
-
 def require(extra: str, *packages: str) -> None:
     """Raises UsageError when the packages of an extra are not installed."""
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise UsageError(
-            f"This needs the extra [{extra}]",
-            f"{', '.join(missing)} cannot be found",
-            f"Install it with: pip install 'chatops[{extra}]'",
+            "extra-missing",
+            f"This needs chatops with its extra [{extra}]",
+            f"{', '.join(missing)} {'are' if len(missing) > 1 else 'is'} not installed",
+            f"In chatops's own repository: pipx install --force '.[{extra}]', or pip install '.[{extra}]'",
         )
 
 
@@ -238,8 +227,9 @@ def _known(region: str) -> str:
         return region
     near = difflib.get_close_matches(region, known, 1)
     raise UsageError(
+        "no-such-region",
         f"There is no region {region!r}",
-        "AWS's list, as this botocore knows it, does not have it",
+        "it is not in the list of AWS's regions that this botocore has",
         f"Did you mean {near[0]}?" if near else "A new region may need a newer boto3: pip install -U boto3",
     )
 

@@ -195,7 +195,10 @@ class Stack:
             known = ", ".join(self.web) or "none"
             near = question(name, self.web)
             raise UsageError(
-                f"The config has no HTTP API {name!r}", f"it has: {known}", near or "Give one of these names."
+                "no-such-http-api",
+                f"The config has no HTTP API {name!r}",
+                f"it has: {known}",
+                near or "Give one of these names.",
             )
         return self._found(self.web[name]).outputs["http_url"]
 
@@ -225,7 +228,12 @@ class Stack:
         live = api.observe(self.aws, lambda _: None)
         if not live or live.owner != self.config.stack:
             where = f"account {self.aws.account}, region {self.aws.region}"
-            raise ChatopsError(f"{api.name} does not exist", where, "Run `chatops up` first, or check the region.")
+            raise ChatopsError(
+                "not-deployed",
+                f"{api.name} does not exist",
+                f"the stack {self.config.stack} has none in {where}",
+                "Run `chatops up` first; or check the region: `chatops find` looks in all.",
+            )
         return live
 
     @property
@@ -234,6 +242,7 @@ class Stack:
         for key in self.config.pages:
             return key
         raise UsageError(
+            "no-chat-page",
             "The config has no chat page",
             f"no function at the root of an HTTP API has an environment variable {WEBSOCKET_URL!r}",
             "Name an HTTP API, or give http_apis its default back.",

@@ -25,9 +25,10 @@ def put(directory: Path, wanted: Mapping[str, bytes], *, force: bool = False) ->
     differing = [to for to, data in files.items() if to.exists() and to.read_bytes() != data]
     if differing and not force:
         raise UsageError(
-            f"{len(differing)} files are there already and differ",
+            "files-differ",
+            "Files that are there already differ from those to be written",
             ", ".join(map(str, differing)),
-            "Choose another directory, or overwrite them with --force.",
+            "Nothing was written. Choose another directory, or overwrite them with --force.",
         )
     written = [to for to in files if not to.exists() or to in differing]
     for to in written:

@@ -52,7 +52,12 @@ def seconds(duration: str) -> int:
     """A duration such as 30s, 10m, 2h or 1d in seconds. Raises UsageError for anything else."""
     number, unit = duration[:-1], duration[-1:]
     if not number.isascii() or not number.isdigit() or unit not in UNITS or len(number) > 6:
-        raise UsageError(f"{duration!r} is no duration", "it is a whole number and s, m, h or d", "For example: 10m")
+        raise UsageError(
+            "no-duration",
+            f"{duration!r} is no duration",
+            "a duration is a whole number and s, m, h or d",
+            "For example: 10m",
+        )
     return int(number) * UNITS[unit]
 
 

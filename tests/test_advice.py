@@ -60,13 +60,13 @@ def test_the_options_are_those_that_decide_where_a_command_acts() -> None:
 def hints(output: Output) -> None:
     """A hint in everything that has one."""
     step = Step(LogGroup("chat", "send", 14), Action.BLOCKED, reason="why", hint="Run `chatops up`.")
-    output.error(UsageError("What", "why", "Run `chatops up`."))
+    output.error(UsageError("a-code", "What", "why", "Run `chatops up`."))
     output.plan({}, Plan((step,)))
     output.blocked(Plan((step,)))
     output.say("`chatops up`")
     doctor.show(output, Diagnosis((error("What", "why", "chatops up"),)))
     with output.watching() as emit:
-        emit(events.Failed("table.t", Action.CREATE, UsageError("What", "why", "Run `chatops up`.")))
+        emit(events.Failed("table.t", Action.CREATE, UsageError("a-code", "What", "why", "Run `chatops up`.")))
 
 
 def test_every_hint_is_completed_for_a_person(capsys: Captured) -> None:

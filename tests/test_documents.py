@@ -30,9 +30,10 @@ def step(action: Action, *changes: Change, reason: str | None = None, hint: str 
     return Step(LogGroup("chat", "send", 14), action, changes, reason, hint)
 
 
-def test_an_error_has_what_why_and_hint() -> None:
-    assert documents.error_document(UsageError("What", "why", "hint")) == {
+def test_an_error_has_code_what_why_and_hint() -> None:
+    assert documents.error_document(UsageError("a-code", "What", "why", "hint")) == {
         "event": "error",
+        "code": "a-code",
         "what": "What",
         "why": "why",
         "hint": "hint",
@@ -69,8 +70,8 @@ def test_all_problems_of_a_config_are_in_its_error() -> None:
             {"event": "finished", "action": "keep", "seconds": 0.0, "reason": "it does not exist"},
         ),
         (
-            events.Failed(NAME, Action.DELETE, UsageError("What", "why", "hint")),
-            {"event": "failed", "action": "delete", "what": "What", "why": "why", "hint": "hint"},
+            events.Failed(NAME, Action.DELETE, UsageError("a-code", "What", "why", "hint")),
+            {"event": "failed", "action": "delete", "code": "a-code", "what": "What", "why": "why", "hint": "hint"},
         ),
         (events.Skipped(NAME, Action.ADOPT), {"event": "skipped", "action": "adopt"}),
     ],
@@ -177,7 +178,7 @@ def test_a_function_that_lambda_reports_failed_is_failing_though_it_is_as_the_co
 
 
 def test_a_status_says_what_kept_it_from_asking() -> None:
-    reading = Reading(Plan(()), {}, Roster((Connection("a="),), 1), UsageError("What", "why", "hint"))
+    reading = Reading(Plan(()), {}, Roster((Connection("a="),), 1), UsageError("a-code", "What", "why", "hint"))
     document = documents.status_document(WHERE, reading)
     assert document["trouble"]["what"] == "What"
     assert (document["live"], document["stale"], document["unknown"]) == (0, 0, 1)

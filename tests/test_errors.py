@@ -20,17 +20,17 @@ def refused(code: str, message: str = "no", operation: str = "CreateTable") -> C
 
 
 OURS = [
-    (ChatopsError("What", "why", "hint"), FAILED),
-    (UsageError("What", "why", "hint"), WRONG_USAGE),
+    (ChatopsError("a-code", "What", "why", "hint"), FAILED),
+    (UsageError("a-code", "What", "why", "hint"), WRONG_USAGE),
     (ConfigError("c.yaml", ["c.yaml:1: x"]), WRONG_USAGE),
-    (LocalError("What", "why", "hint"), FAILED),
+    (LocalError("a-code", "What", "why", "hint"), FAILED),
 ]
 THEIRS = [
     (Interrupted(), INTERRUPTED),
-    (Blocked("there are two", "Delete one."), FAILED),
+    (Blocked("two-of-them", "there are two", "Delete one."), FAILED),
     (NotConverged("table.t", ["billing", "key"]), FAILED),
     (TimedOut("table t becoming ACTIVE took more than 120 seconds"), FAILED),
-    (FunctionFailed("Lambda could not make send ready: no such runtime"), FAILED),
+    (FunctionFailed("send: no such runtime"), FAILED),
     (DeploymentFailed("chat: no such method"), FAILED),
     (refused("AccessDeniedException"), FAILED),
     (boto.NoCredentialsError(), WRONG_USAGE),
@@ -87,7 +87,7 @@ def test_every_class_of_the_tree_in_the_docstring_exists_and_no_other() -> None:
 
 
 def test_an_error_of_ours_is_told_as_it_was_written() -> None:
-    told = explain(UsageError("No region is chosen", "nothing names one", "Add --region."))
+    told = explain(UsageError("no-region", "No region is chosen", "nothing names one", "Add --region."))
     assert (told.what, told.why, told.hint) == ("No region is chosen", "nothing names one", "Add --region.")
 
 
@@ -127,7 +127,7 @@ def test_what_did_not_converge_is_told_with_its_paths() -> None:
 
 
 def test_a_block_is_told_with_what_to_do() -> None:
-    told = explain(Blocked("there are two", "Delete one."))
+    told = explain(Blocked("two-of-them", "there are two", "Delete one."))
     assert (told.why, told.hint) == ("there are two", "Delete one.")
 
 
@@ -148,5 +148,4 @@ def test_no_credentials_lead_to_the_ways_to_get_some_and_to_local() -> None:
 
 
 def test_an_error_as_text_is_what_and_why() -> None:
-    assert str(ChatopsError("What", "why", "hint")) == "What: why"
-    assert str(ChatopsError("What")) == "What"
+    assert str(ChatopsError("a-code", "What", "why", "hint")) == "What: why"

@@ -138,7 +138,7 @@ def everything(text: str) -> Iterable[Callable[[Output], Any]]:
 
     def errors(output: Output) -> None:
         output.error(client_error(text))
-        output.error(ChatopsError(text, text, text))
+        output.error(ChatopsError("a-code", text, text, text))
         output.error(ConfigError(text, [text, text]))
         output.error(RuntimeError(text))
         output.error(OSError(2, text, text))
@@ -180,7 +180,7 @@ def test_a_terminal_that_shows_colours_gets_no_escape_but_those_of_its_own_colou
 
 def test_markup_is_shown_as_it_was_written(capsys: Captured) -> None:
     text = CORPUS["rich markup"]
-    Output().error(ChatopsError(text))
+    Output().error(ChatopsError("a-code", text, "why", "hint"))
     Output().say(text)
     assert capsys.readouterr().err.count(text) == 2
 

@@ -116,8 +116,8 @@ HOSTILE: dict[str, Callable[[Output], Any]] = {
         output, WHERE, Reading(Plan((Step(HttpApi("chat", EVIL, "", ""), Action.CREATE),)), {}, Roster())
     ),
     "a blocked step": lambda output: output.blocked(Plan((step(Action.BLOCKED, reason=EVIL),))),
-    "an error's what": lambda output: output.error(UsageError(EVIL, "why")),
-    "an error's why": lambda output: output.error(UsageError("What", EVIL)),
+    "an error's what": lambda output: output.error(UsageError("a-code", EVIL, "why", "hint")),
+    "an error's why": lambda output: output.error(UsageError("a-code", "What", EVIL, "hint")),
     "a config's problems": lambda output: output.error(ConfigError("c.yaml", [EVIL, EVIL])),
     "an unknown error": lambda output: output.error(RuntimeError(EVIL)),
     "a connection's id": lambda output: connected(output, Connection(EVIL, True)),
@@ -158,7 +158,7 @@ def test_what_comes_from_others_breaks_no_line_of_json(capsys: Captured, say: Ca
 
 
 def test_an_error_goes_to_stderr_with_what_why_and_hint(capsys: Captured) -> None:
-    Output().error(UsageError("No region is chosen", "nothing names one", "Add --region."))
+    Output().error(UsageError("no-region", "No region is chosen", "nothing names one", "Add --region."))
     out, err = capsys.readouterr()
     assert (out, err) == ("", "No region is chosen: nothing names one\n→ Add --region.\n")
 
@@ -170,9 +170,9 @@ def test_all_problems_of_a_config_are_shown_each_on_its_line(capsys: Captured) -
 
 
 def test_an_error_for_a_program_goes_to_stdout_as_a_document(capsys: Captured) -> None:
-    Output(as_json=True).error(UsageError("What", "why", "hint"))
+    Output(as_json=True).error(UsageError("a-code", "What", "why", "hint"))
     out, err = capsys.readouterr()
-    assert json.loads(out) == {"event": "error", "what": "What", "why": "why", "hint": "hint"}
+    assert json.loads(out) == {"event": "error", "code": "a-code", "what": "What", "why": "why", "hint": "hint"}
     assert err == ""
 
 
@@ -236,7 +236,7 @@ def test_what_is_kept_for_a_reason_says_it(capsys: Captured) -> None:
 
 
 def test_a_failed_step_is_told_with_what_why_and_hint(capsys: Captured) -> None:
-    assert told(capsys, events.Failed(NAME, Action.CREATE, UsageError("What", "why", "hint"))) == [
+    assert told(capsys, events.Failed(NAME, Action.CREATE, UsageError("a-code", "What", "why", "hint"))) == [
         f"✗ {NAME}  failed",
         "    What: why",
         "    → hint",

@@ -71,7 +71,9 @@ def up(
     from ..local.watch import stamp
 
     if watch and not session.options.local:
-        raise UsageError("--watch is for the local AWS", "on AWS every save would be a deployment", "Add --local.")
+        raise UsageError(
+            "watch-is-local", "--watch is for the local AWS", "on AWS every save would be a deployment", "Add --local."
+        )
     if smoke:
         require(*NEEDED_TO_CONNECT)
     session.prepare()

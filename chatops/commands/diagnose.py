@@ -36,7 +36,12 @@ def metrics(
 
     span = seconds(since)
     if not 60 <= span <= metrics.LONGEST:
-        raise UsageError(f"--since {since} cannot be plotted", "it is between 1m and 30d", "For example: --since 1h")
+        raise UsageError(
+            "metrics-since",
+            f"--since {since} cannot be plotted",
+            "it must be from 1m to 30d",
+            "For example: --since 1h",
+        )
     session.head()
     config, websocket = session.config, session.stack.websocket
     subjects = [metrics.function(one.name) for one in config.functions.values()]

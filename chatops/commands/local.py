@@ -40,7 +40,12 @@ def start(
     from ..local import server
 
     if not 0 < time_scale < math.inf:
-        raise UsageError(f"--time-scale {time_scale} is no scale of time", "it must be more than 0", "Try 0.01.")
+        raise UsageError(
+            "time-scale",
+            f"--time-scale {time_scale} is no scale of time",
+            "it must be a number above 0",
+            "For example: --time-scale 0.01",
+        )
     session.interrupt.so_far = "The local AWS may be running: `chatops local status` tells."
     local = session.other(local=True)
     server.ensure(local.region, session.note, server.front_options(time_scale, drop_disconnects))

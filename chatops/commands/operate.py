@@ -76,7 +76,12 @@ def kick(
     from ..text import seconds
 
     if sum((bool(ids), everyone, idle is not None)) != 1:
-        raise UsageError("Whom to kick is not clear", "give ids, --idle or --all", "`chatops status` lists the ids.")
+        raise UsageError(
+            "whom-to-kick",
+            "Whom to kick is not clear",
+            "one of ids, --idle and --all is needed, and no two of them together",
+            "`chatops status` lists the ids. For example: chatops kick --idle 5m",
+        )
     idle_seconds = None if idle is None else seconds(idle)
     session.head()
     management, table = session.stack.management(), session.config.table

@@ -80,4 +80,9 @@ def _function(session: Session, name: str) -> str:
         if name in (key, one.name):
             return one.name
     near = question(name, functions) or "Give one of these names."
-    raise UsageError(f"The config has no function {name!r}", f"it has: {', '.join(functions) or 'none'}", near)
+    raise UsageError(
+        "no-such-function",
+        f"The config has no function {name!r}",
+        f"it has: {', '.join(functions) or 'none'}",
+        near,
+    )

@@ -63,7 +63,7 @@ def apply(plan: Plan, aws: Any, emit: Emit, stop: threading.Event, settle: float
     def visit(step: Step) -> None:
         started = time.monotonic()
         if step.action is Action.BLOCKED:
-            raise Blocked(step.reason or "it is blocked", step.hint or "")
+            raise Blocked(step.code, step.reason or "it is blocked", step.hint or "")
         if step.action is not Action.KEEP:
             emit(Started(step.name, step.action))
             listen(lambda text: emit(Progressed(step.name, step.action, text)))

@@ -29,13 +29,17 @@ class Action(str, Enum):
 
 @dataclass(frozen=True)
 class Step:
-    """One resource and what is to be done to it. `reason` and `hint` say why a step is blocked or left alone."""
+    """One resource and what is to be done to it. `reason` and `hint` say why a step is blocked or left alone.
+
+    `code` is the name of the reason for which a step is blocked.
+    """
 
     resource: Resource
     action: Action
     changes: tuple[Change, ...] = ()
     reason: str | None = None
     hint: str | None = None
+    code: str = ""
 
     @property
     def name(self) -> str:
@@ -155,7 +159,7 @@ def differences(before: Any, after: Any, path: str = "") -> list[Change]:
 
 def _up_step(resource: Resource, seen: Live | Blocked | None, look: Look, aws: Any, adopt: bool) -> Step:
     if isinstance(seen, Blocked):
-        return Step(resource, Action.BLOCKED, reason=seen.why, hint=seen.hint)
+        return Step(resource, Action.BLOCKED, reason=seen.why, hint=seen.hint, code=seen.code)
     desired = resource.desired(aws, look)
     if seen is None:
         return Step(resource, Action.CREATE, tuple(differences({}, desired)))
@@ -168,6 +172,7 @@ def _up_step(resource: Resource, seen: Live | Blocked | None, look: Look, aws: A
             (),
             f"it belongs to the stack {seen.owner!r}",
             "Choose another name or prefix in the config, or take the other stack down first.",
+            "of-another-stack",
         )
     if fixed:
         what = ", ".join(change.path for change in fixed)
@@ -177,6 +182,7 @@ def _up_step(resource: Resource, seen: Live | Blocked | None, look: Look, aws: A
             changes,
             f"AWS cannot change {what} of one that exists",
             resource.fixed[fixed[0].path.split(".")[0]],
+            "cannot-change",
         )
     if seen.owner is None and not adopt:
         return Step(
@@ -185,6 +191,7 @@ def _up_step(resource: Resource, seen: Live | Blocked | None, look: Look, aws: A
             (),
             "one with this name exists already, and chatops did not create it",
             "Take it over with `chatops up --adopt`, or choose another name or prefix in the config.",
+            "not-ours",
         )
     if seen.owner is None:
         return Step(resource, Action.ADOPT, changes)

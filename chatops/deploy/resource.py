@@ -43,18 +43,18 @@ class Change:
 
 
 class Blocked(Exception):
-    """A resource can be neither used nor changed as it is; a person has to decide. Carries why, and what to do."""
+    """A resource can be neither used nor changed as it is; a person decides. Carries a code, why, and what to do."""
 
-    def __init__(self, why: str, hint: str) -> None:
+    def __init__(self, code: str, why: str, hint: str) -> None:
         super().__init__(why)
-        self.why, self.hint = why, hint
+        self.code, self.why, self.hint = code, why, hint
 
 
 class Unseen(Blocked):
     """A resource was not shown, or one without which it cannot be told. Carries the error that kept it from us."""
 
     def __init__(self, reason: Exception) -> None:
-        super().__init__(str(reason), "")
+        super().__init__("unseen", str(reason), "")
         self.reason = reason
 
 

@@ -87,8 +87,9 @@ def ensure(region: str, say: Callable[[str], None], options: list[str] | None = 
             local.aws = _start_aws(local, say)
         if not local.aws.answers(PATIENCE):
             raise LocalError(
+                "local-does-not-answer",
                 f"The local AWS (pid {local.aws.pid}) does not answer at {local.aws.url}",
-                f"for {PATIENCE:.0f} seconds it has not; its log is {local.aws.log}",
+                f"it was waited for {PATIENCE:.0f} seconds; its log is {local.aws.log}",
                 "Try again when this machine is less busy; or `chatops local stop` ends it, and its stacks with it.",
             )
         front = local.fronts.get(region)
@@ -173,12 +174,12 @@ def _start(
     end = ""
     # Another program may take the port between the look at it and the start: then another port is tried.
     for wanted in (usual_port, 0, 0):
-        port = free_port(wanted)
-        url = f"http://{HOST}:{port}"
-        if wanted and port != wanted:
-            say(f"Port {wanted} is taken by another program; {module} uses {port}.")
-        say(f"Starting {module} at {url} (log: {file}) …")
         try:
+            port = free_port(wanted)
+            url = f"http://{HOST}:{port}"
+            if wanted and port != wanted:
+                say(f"Port {wanted} is taken by another program; {module} uses {port}.")
+            say(f"Starting {module} at {url} (log: {file}) …")
             return start(
                 module,
                 arguments(port),
@@ -190,7 +191,12 @@ def _start(
             )
         except DidNotStart as error:
             end = str(error)
-    raise LocalError("The local AWS could not be started", end, f"Its log is {file}.")
+    raise LocalError(
+        "local-did-not-start",
+        "The local AWS could not be started",
+        end,
+        f"What its log {file} ends with tells the cause; then run the same command again.",
+    )
 
 
 @contextmanager

@@ -58,7 +58,10 @@ def lasting(seconds: int) -> int:
     """The same number of seconds. Raises UsageError where no signature is good for so long."""
     if not 1 <= seconds <= LONGEST:
         raise UsageError(
-            "No invite can last that long", "AWS takes signatures of 1 second to 7 days", "For example: --expires 7d"
+            "invite-length",
+            "No invite can last that long",
+            "AWS takes signatures that are good for 1 second to 7 days",
+            "For example: --expires 7d",
         )
     return seconds
 
@@ -67,6 +70,7 @@ def invite(stack: Stack, seconds: int) -> Invite:
     """An invite that is good for this long. Raises UsageError where nobody needs one, or for too long a time."""
     if not is_closed(stack):
         raise UsageError(
+            "chat-is-open",
             "This chat is open: nobody needs an invite",
             f"{stack.config.file} has websocket: {{auth: none}}",
             "`chatops url` prints its address. To close it, set websocket: {auth: iam} and run `chatops up`.",

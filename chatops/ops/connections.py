@@ -126,14 +126,22 @@ def named(connections: Sequence[Connection], names: Iterable[str]) -> list[Conne
     for name in names:
         if not name:
             raise UsageError(
-                "An empty id names no connection", "every id begins like that", "`chatops status` lists them."
+                "empty-id",
+                "An empty id names no connection",
+                "every id begins with it",
+                "`chatops status` lists the ids.",
             )
         matches = [one for one in connections if one.connection_id == name]
         matches = matches or [one for one in connections if one.connection_id.startswith(name)]
         if len(matches) != 1:
             ids = ", ".join(sorted(one.connection_id for one in matches)[:5])
             why = f"{len(matches)} begin like that: {ids}" if matches else "the table has no row that begins like that"
-            raise UsageError(f"{name!r} names no single connection", why, "`chatops status` lists them.")
+            raise UsageError(
+                "no-single-connection",
+                f"{name!r} names no single connection",
+                why,
+                "`chatops status` lists the ids.",
+            )
         found[matches[0].connection_id] = matches[0]
     return list(found.values())
 

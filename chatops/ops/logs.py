@@ -169,7 +169,12 @@ class Story:
             return self.beginning if self.beginning in ids else ids.pop()
         few = ", ".join(sorted(ids)[:5])
         why = f"{len(ids)} begin like that: {few}"
-        raise UsageError(f"{self.beginning!r} names no single connection", why, "Give more of the id.")
+        raise UsageError(
+            "several-connections",
+            f"{self.beginning!r} names several connections",
+            why,
+            "Give more of the id of the one that you mean.",
+        )
 
     def _is_meant(self, connection_id: str | None) -> bool:
         return bool(connection_id) and str(connection_id).startswith(self.beginning)

@@ -138,7 +138,7 @@ class Output:
         """Why a plan cannot be carried out."""
         for step in plan.of(Action.BLOCKED):
             if self.as_json:
-                why = {"what": f"{step.name} is blocked", "why": step.reason, "hint": step.hint}
+                why = {"code": step.code, "what": f"{step.name} is blocked", "why": step.reason, "hint": step.hint}
                 self.document({"event": "error", "resource": step.name, **why})
             else:
                 self.err.print(step_text(step, self.advised))
@@ -203,7 +203,7 @@ class Output:
             p50, p95 = report.percentile(50), report.percentile(95)
             self.out.print(Text(f"a message arrives within p50 {p50} ms, p95 {p95} ms", style="bold"))
         if report.cause:
-            self.out.print(self.told(Explanation(report.cause.what, report.cause.why, report.cause.hint)))
+            self.out.print(self.told(Explanation("cause", report.cause.what, report.cause.why, report.cause.hint)))
         elif not report.ok:
             self.say("`chatops doctor` looks for the cause, `chatops logs` shows what the functions said.", "cyan")
 

@@ -49,6 +49,7 @@ class Api(Resource):
         if len(named) > 1 and not ours:
             ids = ", ".join(sorted(one["ApiId"] for one in named))
             raise Blocked(
+                "several-apis",
                 f"{len(named)} APIs are named {self.api} ({ids}), and chatops created none of them",
                 f"Delete or rename all but one of them, or tag the one to take over with {STACK_TAG}={self.stack}.",
             )

@@ -49,12 +49,12 @@ def deploy(aws: Aws, api_id: str, description: str, are_still: Callable[[], bool
 
     now = aws.wait_until(ended, what=f"deploying the API {api_id}")
     if now["DeploymentStatus"] == "FAILED":
-        raise DeploymentFailed(f"{api_id}: {now.get('DeploymentStatusMessage', 'no reason given')}")
+        raise DeploymentFailed(f"the API {api_id}: {now.get('DeploymentStatusMessage', 'no reason given')}")
     try:
         aws.wait_until(are_still, what="seeing the routes that were deployed", limit=SHOWN)
     except TimedOut:
         gateway.delete_deployment(ApiId=api_id, DeploymentId=deployment_id)
-        raise DeploymentFailed(f"{api_id}: somebody else changed its routes while they were deployed") from None
+        raise DeploymentFailed(f"the API {api_id}: somebody else changed its routes while they were deployed") from None
     return deployment_id
 
 

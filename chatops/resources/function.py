@@ -178,7 +178,7 @@ class Function(Resource):
         now = self._wait_until_free(aws)
         if now["State"] == "Failed" or now.get("LastUpdateStatus") == "Failed":
             why = now.get("LastUpdateStatusReason") or now.get("StateReason") or "no reason given"
-            raise FunctionFailed(f"Lambda could not make {self.function} ready: {why}")
+            raise FunctionFailed(f"{self.function}: {why}")
 
     def _settled_state(self, aws: Aws) -> Any:
         now = aws.client("lambda").get_function_configuration(FunctionName=self.function)
@@ -207,11 +207,13 @@ def _refuse_what_cannot_be_adopted(name: str, now: Any) -> None:
     other = "or choose another name or prefix in the config"
     if now.get("PackageType") == "Image":
         raise Blocked(
+            "function-is-image",
             f"the function {name} exists, and is made from a container image: Lambda cannot give it a zip instead",
             f"Delete it, {other}.",
         )
     if now.get("VpcConfig", {}).get("VpcId"):
         raise Blocked(
+            "function-in-vpc",
             f"the function {name} exists, and runs in a VPC, which the role that chatops gives it does not allow",
             f"Take it out of its VPC (`aws lambda update-function-configuration --function-name {name} "
             f"--vpc-config SubnetIds=[],SecurityGroupIds=[]`), {other}.",

@@ -97,7 +97,9 @@ class Table(Resource):
         # It was empty when the plan was made; until now somebody may have connected by the old configuration.
         if self.spares_rows and not self.is_empty(aws):
             raise Blocked(
-                "it lists connections again, and was left alone", "Run `chatops up` again; `down` deletes it."
+                "table-in-use",
+                "it lists connections again, and was left alone",
+                "Run `chatops up` again; `chatops down` deletes it.",
             )
         with absent_is_fine():
             aws.retry(
@@ -140,6 +142,7 @@ class Table(Resource):
             if "modified multiple times" not in str(error):
                 raise
             raise Blocked(
+                "time-to-live-changed",
                 f"DynamoDB changes a table's time to live once an hour, and has just changed that of {self.table}",
                 "Run `chatops up` again in an hour. The chat works until then; rows of lost connections stay.",
             ) from None

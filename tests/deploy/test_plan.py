@@ -19,7 +19,7 @@ class Unclear(Thing):
     """One that cannot be told apart."""
 
     def observe(self, aws: Cloud, look: Look) -> Live | None:
-        raise Blocked("there are two", "Delete one.")
+        raise Blocked("two-of-them", "there are two", "Delete one.")
 
 
 def test_what_is_missing_is_created_with_every_property_as_a_change() -> None:

@@ -97,7 +97,7 @@ def checked_nick(nick: str) -> str:
     nick = nick.strip()
     if not nick or visible(nick) != nick or re.search("[<>\n]", nick) or _units(nick) > NICK_LIMIT:
         why = f"a name has 1 to {NICK_LIMIT} characters, no < or >, and nothing invisible"
-        raise UsageError(f"{visible(nick, limit=40)!r} cannot be a name", why, "For example: --nick yu")
+        raise UsageError("not-a-name", f"{visible(nick, limit=40)!r} cannot be a name", why, "For example: --nick yu")
     return nick
 
 

@@ -183,7 +183,7 @@ def test_an_address_that_cannot_be_found_for_now_ends_nothing() -> None:
         def address(afresh: bool) -> str:
             calls.append(afresh)
             if len(calls) < 3:
-                raise ChatopsError("gone", "for now")
+                raise ChatopsError("gone", "gone", "for now", "Wait.")
             return fake.url
 
         client = Client(address, refusals=(ChatopsError,), proxy=None, times=QUICK)

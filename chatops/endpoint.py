@@ -1,0 +1,52 @@
+"""The endpoints that a person configures in AWS's place, looked at before botocore meets them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from .errors import UsageError
+
+VARIABLE = "AWS_ENDPOINT_URL"
+"""The variable for every service; one that goes on with `_` and a service's name is for that one.
+
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+"""
+
+
+def check(option: str | None, profile: str | None) -> None:
+    """Raises UsageError where an endpoint that calls would go to is no URL: the option's, or else a configured one."""
+    for place, url in _configured(profile) if option is None else (("--endpoint-url", option),):
+        if not _is_url(url):
+            raise UsageError(
+                "no-endpoint",
+                f"{url!r} is no endpoint",
+                f"{place} must be the URL of something that answers as AWS does",
+                f"Give {place} for example http://127.0.0.1:4566, or leave it out to use AWS.",
+            )
+
+
+def _configured(profile: str | None) -> Iterator[tuple[str, str]]:
+    import botocore.session
+
+    session = botocore.session.Session(profile=profile)
+    if session.get_config_variable("ignore_configured_endpoint_urls"):
+        return
+    for name, value in os.environ.items():
+        if value and (name == VARIABLE or name.startswith(f"{VARIABLE}_")):
+            yield name, value
+    written = session.get_scoped_config().get("endpoint_url")
+    if written:
+        yield "endpoint_url in the AWS config file", written
+
+
+def _is_url(text: str) -> bool:
+    from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
+
+    try:
+        parts = urlsplit(text)
+        is_url = parts.scheme in ("http", "https") and parts.port != 0
+        return is_url and (is_valid_endpoint_url(text) or is_valid_ipv6_endpoint_url(text))
+    except ValueError:
+        return False
