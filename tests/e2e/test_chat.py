@@ -323,7 +323,9 @@ def test_without_a_terminal_on_stdout_its_lines_are_plain(stack: Chatops) -> Non
     assert "\x1b" not in (done := piped(stack, "hi\n", "--nick", "a")).out + done.err
 
 
-def test_an_interrupted_pipe_ends_with_130_and_says_no_more_than_where_it_was(stack: Chatops, connect: Callable[[], Any]) -> None:
+def test_an_interrupted_pipe_ends_with_130_and_says_only_where_it_was(
+    stack: Chatops, connect: Callable[[], Any]
+) -> None:
     other = connect()
     process = subprocess.Popen(
         [sys.executable, "-m", "chatops", "chat", "--local", "--json"],
