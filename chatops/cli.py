@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import __version__
+from . import __version__, completion
 from .commands import access, deploy, diagnose, local, operate, talk
 from .errors import FAILED, UsageError
 
@@ -57,6 +57,8 @@ def _run() -> None:
         # Told at once: what Typer loads to read options takes longer than all else.
         _tell_version()
         return
+    if completion.is_asked_for():
+        completion.prepare()
     if "--json" not in sys.argv:
         app()
     # Typer carries its own click or uses the installed one; its errors are told by their common ancestor.

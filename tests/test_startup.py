@@ -24,15 +24,15 @@ SLOW = {
     "concurrent",
 }
 """What only some commands need, and takes long to load."""
-OURS = ("__init__", "cli", "command", "commands", "config", "errors", "interrupt", "session", "text")
+OURS = ("__init__", "cli", "command", "commands", "completion", "config", "errors", "interrupt", "session", "text")
 """The modules of ours that every command needs."""
 LOADED = """
 import atexit, sys
-atexit.register(lambda: sys.stderr.write("\\nLOADED " + " ".join(sys.modules)))
+atexit.register(lambda: sys.__stderr__.write("\\nLOADED " + " ".join(sys.modules)))
 from chatops.cli import main
 main()
 """
-COMPLETION = {"_CHATOPS_COMPLETE": "complete_bash", "COMP_WORDS": "chatops st", "COMP_CWORD": "1"}
+COMPLETION = {"_CHATOPS_COMPLETE": "complete_bash"}
 
 
 def loaded(*arguments: str, **environment: str) -> set[str]:
@@ -50,8 +50,20 @@ def test_help_and_version_load_nothing_of_aws(arguments: list[str]) -> None:
     assert {one.split(".")[0] for one in loaded(*arguments)} & SLOW == set()
 
 
-def test_completion_loads_nothing_of_aws() -> None:
-    assert {one.split(".")[0] for one in loaded(**COMPLETION)} & SLOW == set()
+def completing(*words: str) -> set[str]:
+    """What of the slow is loaded to complete a line."""
+    line = {"COMP_WORDS": "\n".join(("chatops", *words)), "COMP_CWORD": str(len(words))}
+    return {one.split(".")[0] for one in loaded(**COMPLETION, **line)} & SLOW
+
+
+@pytest.mark.parametrize("words", [["st"], ["kick", "--a"], ["policy", "--for", ""]], ids=" ".join)
+def test_completion_loads_nothing_of_aws(words: list[str]) -> None:
+    assert completing(*words) == set()
+
+
+@pytest.mark.parametrize("words", [["logs", "--function", ""], ["url", ""]], ids=" ".join)
+def test_completion_of_a_name_loads_what_reads_the_config_alone(words: list[str]) -> None:
+    assert completing(*words) == {"yaml"}
 
 
 def test_help_loads_of_ours_only_what_every_command_needs() -> None:

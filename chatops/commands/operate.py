@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .. import completion
 from ..command import Yes, command
 from ..errors import FAILED, UsageError
 from ..session import Session, require
@@ -14,6 +15,10 @@ from ..session import Session, require
 app = typer.Typer()
 NEEDED_TO_CONNECT = ("chat", "websockets")
 """The extra, and the package of it, that a smoke test needs."""
+IDS = "Connection ids, or unique beginnings of them."
+TO = "One connection's id, or a unique beginning of it."
+URL_OF = "An HTTP API's name; without it, the WebSocket URL."
+PAGE_OF = "An HTTP API's name; without it, the chat page's."
 
 
 @command(app)
@@ -63,7 +68,7 @@ def prune(session: Session) -> None:
 @command(app)
 def kick(
     session: Session,
-    ids: Annotated[list[str] | None, typer.Argument(help="Connection ids, or unique beginnings of them.")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(help=IDS, autocompletion=completion.connection_ids)] = None,
     everyone: Annotated[bool, typer.Option("--all", help="Close every connection.")] = False,
     idle: Annotated[str | None, typer.Option(help="Close those idle for at least this long, such as 5m.")] = None,
     yes: Yes = False,
@@ -108,7 +113,7 @@ def kick(
 def send(
     session: Session,
     message: Annotated[str, typer.Argument(help="The text, posted exactly as it is.")],
-    to: Annotated[str | None, typer.Option(help="One connection's id, or a unique beginning of it.")] = None,
+    to: Annotated[str | None, typer.Option(help=TO, autocompletion=completion.connection_ids)] = None,
 ) -> int:
     """Post a message to everyone, or to one, without a WebSocket.
 
@@ -144,7 +149,7 @@ def smoke(
 @command(app)
 def url(
     session: Session,
-    name: Annotated[str | None, typer.Argument(help="An HTTP API's name; without it, the WebSocket URL.")] = None,
+    name: Annotated[str | None, typer.Argument(help=URL_OF, autocompletion=completion.http_apis)] = None,
 ) -> None:
     """Print one URL, alone on a line.
 
@@ -158,7 +163,7 @@ def url(
 @command(app, "open")
 def open_page(
     session: Session,
-    name: Annotated[str | None, typer.Argument(help="An HTTP API's name; without it, the chat page's.")] = None,
+    name: Annotated[str | None, typer.Argument(help=PAGE_OF, autocompletion=completion.http_apis)] = None,
 ) -> int:
     """Open the chat page in the browser, and print its URL.
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from .. import completion
 from ..command import command
 from ..errors import INTERRUPTED, UsageError
 from ..session import Session, require
@@ -43,8 +44,8 @@ def logs(
     session: Session,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
     since: Annotated[str | None, typer.Option(help=SINCE)] = None,
-    function: Annotated[list[str] | None, typer.Option(help=FUNCTION)] = None,
-    connection: Annotated[str | None, typer.Option(help=CONNECTION)] = None,
+    function: Annotated[list[str] | None, typer.Option(help=FUNCTION, autocompletion=completion.functions)] = None,
+    connection: Annotated[str | None, typer.Option(help=CONNECTION, autocompletion=completion.connection_ids)] = None,
     grep: Annotated[str | None, typer.Option(help="Only lines with this text, in any case.")] = None,
 ) -> int:
     """Show the logs of all functions, merged by time.

@@ -80,10 +80,15 @@ def rows(aws: Aws, table: str, key: str) -> Iterator[Connection]:
     """
     with absent_is_fine():
         for item in aws.pages("dynamodb", "scan", "Items", TableName=table, ConsistentRead=True):
-            connection_id = item.get(key, {}).get("S")
-            if connection_id is None:
-                continue
-            yield Connection(connection_id, connected_at=_time(item.get("connectedAt", {}).get("S")))
+            yield from _connection(item, key)
+
+
+def some(aws: Aws, table: str, key: str, most: int) -> list[Connection]:
+    """Rows of one look at the table, so many at most, and perhaps without the latest; as `rows` gives them."""
+    with absent_is_fine():
+        items = aws.client("dynamodb").scan(TableName=table, Limit=most)["Items"]
+        return [one for item in items for one in _connection(item, key)]
+    return []
 
 
 def count(aws: Aws, table: str) -> int:
@@ -183,6 +188,12 @@ def prune(aws: Aws, table: str, key: str, stale: Iterable[Connection]) -> tuple[
         *(lambda i=one.connection_id: dynamodb.delete_item(TableName=table, Key={key: {"S": i}}) for one in sure)
     )
     return len(sure), len(old) - len(sure)
+
+
+def _connection(item: dict[str, Any], key: str) -> Iterator[Connection]:
+    connection_id = item.get(key, {}).get("S")
+    if connection_id is not None:
+        yield Connection(connection_id, connected_at=_time(item.get("connectedAt", {}).get("S")))
 
 
 def _tally(management: Management, call: Any, connections: Iterable[Connection]) -> Tally:
