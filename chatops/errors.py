@@ -190,7 +190,12 @@ def _told_of_aws(error: BaseException) -> Explanation | None:
         hint = "`aws configure list-profiles` lists the profiles that exist."
         return Explanation("no-such-profile", "No such profile", why, hint, WRONG_USAGE)
     if isinstance(error, (boto.SSOError, boto.UnauthorizedSSOTokenError, boto.TokenRetrievalError)):
-        return Explanation("sso-session-over", "The SSO session is over", why, "Run `aws sso login` and try again.")
+        return Explanation(
+            "sso-session-over",
+            "The SSO session is over",
+            why,
+            "Run `aws sso login` for this profile, then the same command again.",
+        )
     if isinstance(error, (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ConnectionError)):
         hint = "Check the network and the region's name; `chatops local status` tells whether a local AWS is running."
         return Explanation("aws-unreachable", "AWS could not be reached", why, hint)
@@ -201,7 +206,9 @@ def _told_of_aws(error: BaseException) -> Explanation | None:
         return Explanation("aws-config-unreadable", "The AWS config file cannot be read", why, hint, WRONG_USAGE)
     if isinstance(error, (boto.ParamValidationError, boto.DataNotFoundError, boto.BotoCoreError)):
         hint = "Run the same command with --debug and report what it prints."
-        return Explanation("botocore-refused", "botocore refused the call", str(error), hint, is_ours=True)
+        return Explanation(
+            "botocore-refused", "chatops made a call that botocore refuses", str(error), hint, is_ours=True
+        )
     return None
 
 

@@ -211,7 +211,7 @@ def require(extra: str, *packages: str) -> None:
             "extra-missing",
             f"This needs chatops with its extra [{extra}]",
             f"{', '.join(missing)} {'are' if len(missing) > 1 else 'is'} not installed",
-            f"In chatops's own repository: pipx install --force '.[{extra}]', or pip install '.[{extra}]'",
+            f"Install it from chatops's own repository: pipx install --force '.[{extra}]', or pip install '.[{extra}]'",
         )
 
 

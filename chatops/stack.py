@@ -244,7 +244,7 @@ class Stack:
         raise UsageError(
             "no-chat-page",
             "The config has no chat page",
-            f"no function at the root of an HTTP API has an environment variable {WEBSOCKET_URL!r}",
+            f"no function at the root of an HTTP API has an environment variable with the value {WEBSOCKET_URL}",
             "Name an HTTP API, or give http_apis its default back.",
         )
 

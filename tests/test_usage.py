@@ -23,8 +23,8 @@ def nobody_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "what"),
     [
         (["up", "--watch"], "--watch is for the local AWS"),
-        (["invite", "--expires", "8d"], "No invite can last that long"),
-        (["invite", "--expires", "0s"], "No invite can last that long"),
+        (["invite", "--expires", "8d"], "An invite lasts from 1 second to 7 days"),
+        (["invite", "--expires", "0s"], "An invite lasts from 1 second to 7 days"),
         (["invite", "--expires", "soon"], "'soon' is no duration"),
         (["kick", "--idle", "x"], "'x' is no duration"),
         (["kick"], "Whom to kick is not clear"),

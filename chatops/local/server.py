@@ -195,7 +195,7 @@ def _start(
         "local-did-not-start",
         "The local AWS could not be started",
         end,
-        f"What its log {file} ends with tells the cause; then run the same command again.",
+        f"Its whole log is {file}. Mend what it tells, then run the same command again.",
     )
 
 

@@ -59,8 +59,8 @@ def lasting(seconds: int) -> int:
     if not 1 <= seconds <= LONGEST:
         raise UsageError(
             "invite-length",
-            "No invite can last that long",
-            "AWS takes signatures that are good for 1 second to 7 days",
+            "An invite lasts from 1 second to 7 days",
+            "AWS takes no signature that is good for any other time",
             "For example: --expires 7d",
         )
     return seconds

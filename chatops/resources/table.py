@@ -98,7 +98,7 @@ class Table(Resource):
         if self.spares_rows and not self.is_empty(aws):
             raise Blocked(
                 "table-in-use",
-                "it lists connections again, and was left alone",
+                f"the table {self.table} lists connections again, and was left alone",
                 "Run `chatops up` again; `chatops down` deletes it.",
             )
         with absent_is_fine():
