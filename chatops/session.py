@@ -7,11 +7,10 @@ import threading
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import NoRegion, UsageError
+from .errors import UsageError
 from .interrupt import Interrupt
 
 if TYPE_CHECKING:
@@ -188,50 +187,10 @@ class Session:
     @property
     def region(self) -> str:
         """The region that the options, the config and the environment lead to. Raises UsageError for none."""
-        from .local.server import REGION
+        from .region import chosen
 
-        default = REGION if self.options.local else None
-        environment = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-        region = self.options.region or self.config.region or environment
-        if not region and not self.options.local:
-            import botocore.session
-
-            region = botocore.session.Session(profile=self.options.profile).get_config_variable("region")
-        region = region or default
-        if not region:
-            raise NoRegion
-        return _known(region)
-
-
-def require(extra: str, *packages: str) -> None:
-    """Raises UsageError when the packages of an extra are not installed."""
-    missing = [name for name in packages if find_spec(name) is None]
-    if missing:
-        raise UsageError(
-            "extra-missing",
-            f"This needs chatops with its extra [{extra}]",
-            f"{', '.join(missing)} {'are' if len(missing) > 1 else 'is'} not installed",
-            f"Install it from chatops's own repository: pipx install --force '.[{extra}]', or pip install '.[{extra}]'",
-        )
-
-
-def _known(region: str) -> str:
-    import difflib
-
-    import botocore.session
-
-    session = botocore.session.Session()
-    partitions = session.get_available_partitions()
-    known = [one for name in partitions for one in session.get_available_regions("lambda", name)]
-    if region in known:
-        return region
-    near = difflib.get_close_matches(region, known, 1)
-    raise UsageError(
-        "no-such-region",
-        f"There is no region {region!r}",
-        "it is not in the list of AWS's regions that this botocore has",
-        f"Did you mean {near[0]}?" if near else "A new region may need a newer boto3: pip install -U boto3",
-    )
+        given = self.options
+        return chosen(given.region, self.config.region, profile=given.profile, local=given.local)
 
 
 def forget_credentials() -> None:

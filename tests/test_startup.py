@@ -24,7 +24,19 @@ SLOW = {
     "concurrent",
 }
 """What only some commands need, and takes long to load."""
-OURS = ("__init__", "cli", "command", "commands", "completion", "config", "errors", "interrupt", "session", "text")
+OURS = (
+    "__init__",
+    "cli",
+    "command",
+    "commands",
+    "completion",
+    "config",
+    "errors",
+    "extras",
+    "interrupt",
+    "session",
+    "text",
+)
 """The modules of ours that every command needs."""
 LOADED = """
 import atexit, sys

@@ -10,7 +10,8 @@ import typer
 
 from ..command import Yes, command
 from ..errors import FAILED, INTERRUPTED, NOT_IN_SYNC, ChatopsError, UsageError
-from ..session import Session, require
+from ..extras import require
+from ..session import Session
 from .operate import NEEDED_TO_CONNECT, smoke_test
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import typer
 from .. import completion
 from ..command import Yes, command
 from ..errors import FAILED, UsageError
-from ..session import Session, require
+from ..extras import require
+from ..session import Session
 
 app = typer.Typer()
 NEEDED_TO_CONNECT = ("chat", "websockets")

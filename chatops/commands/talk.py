@@ -9,7 +9,8 @@ import typer
 from .. import completion
 from ..command import command
 from ..errors import INTERRUPTED, UsageError
-from ..session import Session, require
+from ..extras import require
+from ..session import Session
 
 app = typer.Typer()
 FUNCTION = "Only this function's; may be given more than once."

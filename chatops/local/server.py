@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LocalError
+from ..extras import require
 from .process import HOST, DidNotStart, Process, free_port, start
 
 USUAL_PORT, USUAL_FRONT_PORT = 4566, 4510
@@ -22,8 +23,6 @@ PATIENCE = 10.0
 """Seconds for which a process may not answer, on a machine that is busy or was asleep, before something is done."""
 KEYS = ("test", "test")
 """The access key of the local account's root user. It is known everywhere and opens nothing else."""
-REGION = "ap-northeast-2"
-"""The region of a local run that names none."""
 
 
 @dataclass
@@ -209,8 +208,6 @@ def _locked() -> Iterator[None]:
 
 
 def _folder() -> Path:
-    from ..session import require
-
     require("local", "ministack", "filelock", "platformdirs", "psutil", "websockets", "h11")
     from platformdirs import user_state_path
 

@@ -67,7 +67,7 @@ def test_an_up_that_cannot_be_proved_changes_nothing(monkeypatch: pytest.MonkeyP
     def touched(_: Any) -> None:
         raise AssertionError("nothing may be asked of AWS")
 
-    monkeypatch.setattr("chatops.session.find_spec", lambda _: None)
+    monkeypatch.setattr("chatops.extras.find_spec", lambda _: None)
     monkeypatch.setattr("chatops.session.Session.prepare", touched)
     monkeypatch.setattr("chatops.session.Session.head", touched)
     ended = CliRunner().invoke(deploy.app, ["up", "--smoke", "--region", "ap-northeast-2"])

@@ -60,7 +60,7 @@ def no_endpoint(one: Stranger) -> Told:
 
 
 def extra_missing(one: Stranger) -> Told:
-    one.patch.setattr("chatops.session.find_spec", lambda _: None)
+    one.patch.setattr("chatops.extras.find_spec", lambda _: None)
     return one.types("chat")
 
 
