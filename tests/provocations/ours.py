@@ -23,7 +23,7 @@ def wrong_usage(one: Stranger) -> Told:
     one.patch.setattr("sys.argv", ["chatops", "up", "--nonsense", "--json"])
     with pytest.raises(SystemExit) as ended:
         cli._run()
-    return one._read(json.loads(one.capsys.readouterr().out), int(str(ended.value.code)))
+    return one.read(json.loads(one.capsys.readouterr().out), int(str(ended.value.code)))
 
 
 def config(one: Stranger) -> Told:

@@ -34,7 +34,7 @@ class Stranger:
         """What a command tells."""
         ended = CliRunner().invoke(cli.app, [*arguments, *(["--region", SEOUL] if region else []), "--json"])
         assert ended.stdout, f"{ended.stderr} {ended.exception!r}"
-        return self._read(json.loads(ended.stdout.splitlines()[-1]), ended.exit_code)
+        return self.read(json.loads(ended.stdout.splitlines()[-1]), ended.exit_code)
 
     def meets(self, call: Callable[[], object]) -> Told:
         """What would be told of the error that a call ends with."""
@@ -42,7 +42,7 @@ class Stranger:
             call()
         error = raised.value
         told = Output(as_json=True).error(error)
-        return self._read(json.loads(self.capsys.readouterr().out), told.exit_code)
+        return self.read(json.loads(self.capsys.readouterr().out), told.exit_code)
 
     def plans(self, resource: Resource, aws: ScriptedAws, seen: Live | None = None) -> Told:
         """What `up` tells of a resource that is as it is, and blocked."""
@@ -52,13 +52,14 @@ class Stranger:
         except Blocked as blocked:
             found = blocked
         Output(as_json=True).blocked(Plan((_up_step(resource, found, nothing, aws, False),)))
-        return self._read(json.loads(self.capsys.readouterr().out), errors.FAILED)
+        return self.read(json.loads(self.capsys.readouterr().out), errors.FAILED)
 
     def writes(self, text: str, name: str = "config.yaml") -> None:
         """A file in the folder."""
         (self.folder / name).write_text(text)
 
-    def _read(self, document: Told, exit_code: int) -> Told:
+    def read(self, document: Told, exit_code: int) -> Told:
+        """What a document of an error says, with no path of this machine."""
         assert document["event"] == "error", document
         words = {key: document[key].replace(f"{self.folder}/", "") for key in ("what", "why", "hint")}
         return {"code": document["code"], **words, "exit": exit_code}
