@@ -15,5 +15,6 @@ def require(extra: str, *packages: str) -> None:
             "extra-missing",
             f"This needs chatops with its extra [{extra}]",
             f"{', '.join(missing)} {'are' if len(missing) > 1 else 'is'} not installed",
-            f"Install it from chatops's own repository: pipx install --force '.[{extra}]', or pip install '.[{extra}]'",
+            f"In the environment that has chatops: pip install 'chatops[{extra}]'. "
+            f"With pipx, in a checkout of its repository: pipx install --force '.[{extra}]'",
         )

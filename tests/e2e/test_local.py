@@ -270,7 +270,7 @@ def test_without_the_extra_the_error_says_what_to_install(fresh: Chatops, tmp_pa
     refused = fresh.run("up", "--local")
     fresh.environment = {}
     assert refused.code == 2
-    assert "pip install '.[local]'" in refused.err
+    assert "pip install 'chatops[local]'" in refused.err
 
 
 def test_installed_from_a_wheel_it_works_in_an_empty_directory(fresh: Chatops, tmp_path: Path) -> None:
