@@ -359,7 +359,7 @@ class Proxy:
         service, operation, name = request.service, request.operation, str(request.parameters.get("FunctionName"))
         if operation == "CreateRoute":
             key = given.get("routeKey")
-            if any(one["RouteKey"] == key for one in self._routes(str(given["ApiId"]))):
+            if any(one["RouteKey"] == key for one in self._routes(str(given["apiId"]))):
                 return _refusal(service, 409, "ConflictException", f"Route with key {key} already exists for this API")
         with self._lock:
             bucket = self._buckets.get(service)
