@@ -15,6 +15,8 @@ from .walk import reverse, walk
 
 SETTLE = 30.0
 """Seconds that a change may take to show in what AWS says. Its reads can lag behind its writes."""
+CAUGHT_UP = 5.0
+"""Seconds after which what still differs in something new is somebody else's work rather than a read that lags."""
 
 
 class NotConverged(Exception):
@@ -107,8 +109,10 @@ def _carry_out(step: Step, aws: Any, look: Look, stop: threading.Event, settle: 
     _refuse_unknown(step.name, desired)
     if step.action is Action.CREATE:
         resource.create(aws, desired, look)
+        live, left = _shown(step, desired, aws, look, stop, min(settle, CAUGHT_UP))
+        if not left:
+            return live
         # Created by somebody else in the same moment: what differs is changed, as in any other run.
-        live = resource.observe(aws, look)
         changes = differences(live.properties, desired) if live and live.owner == resource.stack else []
     else:
         if step.action is Action.ADOPT:
@@ -117,8 +121,6 @@ def _carry_out(step: Step, aws: Any, look: Look, stop: threading.Event, settle: 
         changes = differences(live.properties if live else {}, desired)
     if changes:
         resource.update(aws, changes, desired, look)
-    elif step.action is Action.CREATE and live and live.owner == resource.stack:
-        return live
     return _settled(step, desired, aws, look, stop, settle)
 
 
@@ -126,16 +128,24 @@ def _settled(
     step: Step, desired: Properties | None, aws: Any, look: Look, stop: threading.Event, settle: float
 ) -> Live | None:
     """Looks until AWS shows what was done, and gives what it shows."""
-    resource, deadline, pause = step.resource, time.monotonic() + settle, 0.1
+    live, left = _shown(step, desired, aws, look, stop, settle)
+    if not left:
+        return live
+    if stop.is_set():
+        raise Stopped(step.name)
+    raise NotConverged(step.name, (change.path for change in left))
+
+
+def _shown(
+    step: Step, desired: Properties | None, aws: Any, look: Look, stop: threading.Event, limit: float
+) -> tuple[Live | None, list[Change]]:
+    """What AWS shows, and what of it is still different after `limit` seconds, or when the run is stopped."""
+    deadline, pause = time.monotonic() + limit, 0.1
     while True:
-        live = resource.observe(aws, look)
-        left = _still_different(resource, live, desired)
-        if not left:
-            return live
-        if stop.is_set():
-            raise Stopped(step.name)
-        if time.monotonic() >= deadline:
-            raise NotConverged(step.name, (change.path for change in left))
+        live = step.resource.observe(aws, look)
+        left = _still_different(step.resource, live, desired)
+        if not left or stop.is_set() or time.monotonic() >= deadline:
+            return live, left
         stop.wait(pause)
         pause = min(pause * 2, 2.0)
 
