@@ -125,10 +125,10 @@ def test_the_story_of_one_of_two_connections(stack: Chatops) -> None:
 
 
 def test_all_functions_lines_are_merged_and_each_invocation_ends_in_one_short_line(stack: Chatops, boto: Boto) -> None:
-    invoke(boto, CONNECT, "$connect", "merge-1")
-    invoke(boto, SEND, "$default", "merge-1", "ping")
-    invoke(boto, DISCONNECT, "$disconnect", "merge-1")
-    told = stack.must("logs", "--local", "--connection", "merge-1").out
+    invoke(boto, CONNECT, "$connect", "mergeOnexxxxxxx=")
+    invoke(boto, SEND, "$default", "mergeOnexxxxxxx=", "ping")
+    invoke(boto, DISCONNECT, "$disconnect", "mergeOnexxxxxxx=")
+    told = stack.must("logs", "--local", "--connection", "mergeOnexxxxxxx=").out
     assert [line.split()[1] for line in told.splitlines()] == [CONNECT] * 2 + [SEND] * 2 + [DISCONNECT] * 2
     for function in (CONNECT, SEND, DISCONNECT):
         assert re.search(rf"^\d\d:\d\d:\d\d\.\d{{3}} {function} +took [\d.]+ ms, \d+ of \d+ MB$", told, re.MULTILINE)

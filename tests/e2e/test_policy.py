@@ -179,7 +179,11 @@ def observe(bench: Bench, mine: Stack) -> None:
         plan = mine.plan_up()
         assert plan.in_sync
         table, url = mine.config.table, mine.connections_url(plan.live)
-        assert url and roster.read(mine.aws, table, Management(mine.aws, url)).live
+        assert url
+        found = roster.read(mine.aws, table, Management(mine.aws, url))
+        if found.refusal:
+            raise found.refusal
+        assert found.live
     # The listing of what carries a tag lags: a new table may not be in it yet, and is asked itself whose it is.
     with mock.patch("chatops.resources.tagged.tagged", return_value=[]):
         assert mine.plan_up().in_sync

@@ -592,7 +592,7 @@ def test_the_actions_that_an_operator_lacks_are_named_with_what_needs_them(stack
 
 
 def test_who_may_not_simulate_is_told_plainly_and_no_more(stack: Stack) -> None:
-    other = Stack(stack.config, user(stack.aws, "sts:*", "apigateway:GET"))
+    other = Stack(stack.config, user(stack.aws, "sts:*", "apigateway:GET", "tag:GetResources", "iam:ListRoles"))
     diagnosis = examine(lambda: other)
     assert diagnosis.is_ok
     (found,) = (one for one in diagnosis.findings if one.what.startswith("The permissions"))
@@ -667,7 +667,7 @@ def test_it_is_plain_in_a_pipe_and_each_finding_ends_with_what_mends_it(proxy: P
     assert lines[:3] == [
         "✗ table.websocket-connections is missing",
         "  the config asks for it",
-        "  → chatops up",
+        f"  → chatops up --config {stack.config.file} --region {REGION} --endpoint-url {proxy.url}",
     ]
     assert lines[-1].startswith("1 error, 1 note, ")
     assert not [line for line in lines if "\x1b" in line]

@@ -159,7 +159,7 @@ def post_to_one_who_is_gone(stack: Stack) -> None:
     source = (
         "import boto3\ndef lambda_handler(*_):\n"
         f"    client = boto3.client('apigatewaymanagementapi', endpoint_url='{url}')\n"
-        "    client.post_to_connection(ConnectionId='gone=', Data=b'hi')\n"
+        "    client.post_to_connection(ConnectionId='L0SM9cOFvHcCIhw=', Data=b'hi')\n"
     )
     put_code(stack, "websocket-send", source)
     invoke(stack, "websocket-send", {})
@@ -188,7 +188,8 @@ def lambda_handler(event, _):
 
 
 def stumble(stack: Stack) -> None:
-    invoke(stack, "websocket-send", {"requestContext": {}})
+    put_code(stack, "websocket-send", "def lambda_handler(event, _): return event['nothing']\n")
+    invoke(stack, "websocket-send", {})
 
 
 def come_from_another_page(stack: Stack) -> None:

@@ -112,8 +112,10 @@ def _stage(step: Step) -> Iterator[Finding]:
     throttles = [one for one in step.changes if "throttle" in one.path]
     if throttles:
         yield _throttle(step, throttles)
+    # Whatever stage does not serve our deployment leaves it unused: that is told of the stage.
+    is_unserved = any(one.path.startswith("stages") for one in step.changes)
     for change in step.changes:
-        if change in throttles:
+        if change in throttles or (is_unserved and change.path == "unused_deployments"):
             continue
         part, _, name = change.path.partition(".")
         if part == "stages":
