@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -123,6 +124,26 @@ class Boto:
             *(one["Name"] for one in self.client("apigatewayv2").get_apis()["Items"]),
         ]
 
+    def wait_for_runs(self, function: str, times: int) -> None:
+        """Waits until a function has run so often, the last line of its log included: MiniStack writes it after the
+        answer, and makes the log group anew where that was deleted meanwhile, whatever the function's role may do.
+        """
+        logs, deadline = self.client("logs"), time.monotonic() + 60
+        while True:
+            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{function}")
+            runs = sum(event["message"].startswith("REPORT") for page in pages for event in page["events"])
+            if runs >= times:
+                return
+            assert time.monotonic() < deadline, f"{function} ran {runs} times, not {times}"
+            time.sleep(0.05)
+
+    def clear(self) -> list[str]:
+        """Deletes the log groups that a last run brought back, and gives what else is left."""
+        logs = self.client("logs")
+        for one in logs.describe_log_groups()["logGroups"]:
+            logs.delete_log_group(logGroupName=one["logGroupName"])
+        return self.everything()
+
 
 @pytest.fixture(scope="session")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -141,10 +162,13 @@ def boto(state: Path) -> Boto:
 
 @pytest.fixture
 def chatops(tmp_path: Path, state: Path, boto: Boto) -> Iterator[Chatops]:
-    """The command line in an empty folder; what a test left on the local AWS is taken down after it."""
+    """The command line in an empty folder; what a test left on the local AWS is taken down after it, and a test that
+    left what `down` does not take is the one that fails.
+    """
     command = Chatops(tmp_path, state)
     yield command
     command.run("down", "--local", "--yes")
+    assert boto.clear() == []
 
 
 @pytest.fixture

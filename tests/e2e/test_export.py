@@ -69,6 +69,7 @@ def test_the_chat_of_the_exported_template_works_and_goes_with_its_stack(chatops
         assert url in page(urls["ApiGatewayLambdaUrl"] + "/")
         answer = page(f"{urls['ApiGatewayLambda2Url']}/user/1?title={quote('안녕하세요')}")
         assert answer == '{"id":"1","method":"GET","title":"안녕하세요"}'
+        boto.wait_for_runs("websocket-disconnect", 2)
     assert boto.everything() == []
 
 
