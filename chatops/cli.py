@@ -1,4 +1,4 @@
-"""The command line: puts the families of commands together. The only place that exits."""
+"""The command line: puts the families of commands together. The only place that exits, but for a second Ctrl-C."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from . import __version__, completion
-from .commands import access, deploy, diagnose, local, operate, talk
+from .commands import access, deploy, diagnose, files, local, operate, talk
 from .errors import FAILED, UsageError
 
 HELP = """A serverless real-time chat on AWS: create it, repair it, operate it, tear it down.
@@ -25,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for family in (deploy, operate, talk, diagnose, access):
+for family in (files, deploy, operate, talk, diagnose, access):
     app.add_typer(family.app)
 app.add_typer(local.app, name="local")
 

@@ -107,7 +107,7 @@ def _connections(session: Session) -> list[Offer]:
     from datetime import datetime, timezone
 
     from .ops import connections
-    from .render.tables import duration
+    from .times import duration
 
     table, found = session.config.table, list[connections.Connection]()
 

@@ -162,8 +162,8 @@ def _told_of_aws(error: BaseException) -> Explanation | None:
     from .aws import Interrupted, TimedOut
     from .deploy.apply import NotConverged, Stopped
     from .deploy.resource import Blocked
+    from .resources.deployment import DeploymentFailed
     from .resources.function import FunctionFailed
-    from .resources.stage import DeploymentFailed
 
     why = _first_line(error)
     again = "Run the same command again; it continues where this one ended."

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from .config import Config, Function, shipped
+from .config.reader import line_of, shown, suggestion
 from .errors import ConfigError
 from .package import NameTaken, Package, package, parsed
-from .reader import line_of, shown, suggestion
 
 LATER = {"tomllib", "annotationlib", "compression", "profiling"}
 """Modules that the standard library got after the oldest Python that chatops runs on."""

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from .aws import STACK_TAG, Aws
 from .deploy.resource import Resource
 from .resources.api import Api, HttpApi, WebSocketApi, every_api
 from .resources.function import Function
-from .resources.log_group import LogGroup
+from .resources.log_group import PREFIX, LogGroup
 from .resources.role import Role, role_path
 from .resources.stage import HttpStage, WebSocketStage
 from .resources.table import Table
 from .resources.tagged import tagged
 
+if TYPE_CHECKING:
+    from .stack import Stack
 
-def find(aws: Aws, stack: str, known: Collection[str]) -> list[Resource]:
-    """What may be left over of a stack, except for the resources with these names: enough of each to look at it and to
-    delete it, and no more. Whether it exists, and whose it is, is for an observation to tell.
+
+def find(stack: Stack) -> list[Resource]:
+    """What may be left over of a stack and is not in its config: enough of each to look at it and to delete it, and no
+    more. Whether it exists, and whose it is, is for an observation to tell.
     """
-    found = {one.name: one for one in _found(aws, stack) if one.name not in known}
+    known = {one.name for one in stack.doomed}
+    found = {one.name: one for one in _found(stack.aws, stack.config.stack) if one.name not in known}
     return list(found.values())
 
 
@@ -28,8 +33,8 @@ def _found(aws: Aws, stack: str) -> Iterator[Resource]:
         service, what = arn.split(":", 5)[2::3]
         if service == "dynamodb" and what.startswith("table/"):
             yield Table(stack, what.removeprefix("table/"), key="")
-        elif service == "logs" and what.startswith("log-group:/aws/lambda/"):
-            yield LogGroup(stack, what.removeprefix("log-group:/aws/lambda/"), retention=1)
+        elif service == "logs" and what.startswith(f"log-group:{PREFIX}"):
+            yield LogGroup(stack, what.removeprefix(f"log-group:{PREFIX}"), retention=1)
         elif service == "lambda" and what.startswith("function:"):
             yield from _function(aws, stack, what.removeprefix("function:"))
     # A function has a role from its first moment on, while the listing by tags lags behind.

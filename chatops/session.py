@@ -16,7 +16,7 @@ from .interrupt import Interrupt
 if TYPE_CHECKING:
     from .aws import Aws
     from .config import Config
-    from .render import Output
+    from .render.output import Output
     from .stack import Stack
 
 
@@ -67,7 +67,7 @@ class Session:
 
     @cached_property
     def output(self) -> Output:
-        from .render import Output
+        from .render.output import Output
 
         return Output(as_json=self.options.as_json, advice=self.options.given)
 
@@ -96,7 +96,7 @@ class Session:
             region = self.region
             url, front_url = server.ensure(region, self.note)
             return Aws(region, endpoint_url=url, front_url=front_url, keys=server.KEYS, stop=self.stop)
-        from . import endpoint
+        from .aws import endpoint
 
         region, profile, given = self.region, self.options.profile, self.options.endpoint_url
         endpoint.check(given, profile)
@@ -135,16 +135,19 @@ class Session:
             # Whoever needs it first makes it again, and tells what is wrong.
             with suppress(Exception):
                 _ = self.aws.account
-                from . import stack
+                from . import plans
 
-                for service in stack.SERVICES:
+                for service in plans.SERVICES:
                     self.aws.client(service)
 
         threading.Thread(target=make, name="prepare", daemon=True).start()
         _ = self.output
 
     def head(self) -> None:
-        """Shows what is about to be touched."""
+        """Shows what is about to be touched; from now on, what AWS makes the run wait for is shown too."""
+        from .deploy.resource import listen
+
+        listen(self.output.waiting)
         note = "(the local AWS)" if self.options.local else ""
         self.output.head(self.where, note)
         self.tell_region()
@@ -187,7 +190,7 @@ class Session:
     @property
     def region(self) -> str:
         """The region that the options, the config and the environment lead to. Raises UsageError for none."""
-        from .region import chosen
+        from .aws.region import chosen
 
         given = self.options
         return chosen(given.region, self.config.region, profile=given.profile, local=given.local)

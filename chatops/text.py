@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from .errors import UsageError
-
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 ASSIGNED = r"""(?:["']?\s*(?:=|%3D|:|>)|["']\s*,)\s*(?:b(?=["']))?["']?"""
 """Between a name and its value: in a query, a header, JSON, XML, or Python's mappings and tuples."""
 SECRETS = tuple(
@@ -46,19 +43,6 @@ def redacted(text: str) -> str:
     for secret in SECRETS:
         text = secret.sub(lambda found: f"{found[1]}…", text)
     return text
-
-
-def seconds(duration: str) -> int:
-    """A duration such as 30s, 10m, 2h or 1d in seconds. Raises UsageError for anything else."""
-    number, unit = duration[:-1], duration[-1:]
-    if not number.isascii() or not number.isdigit() or unit not in UNITS or len(number) > 6:
-        raise UsageError(
-            "no-duration",
-            f"{duration!r} is no duration",
-            "a duration is a whole number and s, m, h or d",
-            "For example: 10m",
-        )
-    return int(number) * UNITS[unit]
 
 
 def _is_harmless(character: str) -> bool:

@@ -11,8 +11,8 @@ from chatops.aws import Interrupted, TimedOut
 from chatops.deploy.apply import NotConverged, UnknownValue
 from chatops.deploy.resource import Blocked
 from chatops.errors import FAILED, INTERRUPTED, WRONG_USAGE, ChatopsError, ConfigError, LocalError, UsageError, explain
+from chatops.resources.deployment import DeploymentFailed
 from chatops.resources.function import FunctionFailed
-from chatops.resources.stage import DeploymentFailed
 
 
 def refused(code: str, message: str = "no", operation: str = "CreateTable") -> ClientError:

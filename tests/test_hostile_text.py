@@ -19,6 +19,7 @@ from chatops.deploy import events
 from chatops.deploy.apply import Outcome
 from chatops.deploy.plan import Action, Plan, Step
 from chatops.deploy.resource import Change, Live
+from chatops.documents.chat import item_document
 from chatops.errors import ChatopsError, ConfigError
 from chatops.ops import metrics
 from chatops.ops.chat import words as chat_words
@@ -31,10 +32,13 @@ from chatops.ops.metrics import Measured, Series
 from chatops.ops.roster import Roster
 from chatops.ops.smoke import Check, Report
 from chatops.ops.watch import Reading
-from chatops.render import Output, doctor, find, status
+from chatops.render import doctor, find, status, summary
 from chatops.render import metrics as metric_lines
+from chatops.render import plan as plan_shown
+from chatops.render import smoke as smoke_shown
 from chatops.render.events import Board
 from chatops.render.logs import LogBook
+from chatops.render.output import Output
 from chatops.render.tables import connections_table
 from chatops.resources.api import HttpApi
 
@@ -121,7 +125,7 @@ def everything(text: str) -> Iterable[Callable[[Output], Any]]:
     def chat(output: Output) -> None:
         for item in (Message(text, text, False), Message(None, text, True), Notice(text, text)):
             if output.as_json:
-                output.document(chat_words.document(item))
+                output.document(item_document(item))
             else:
                 output.line(chat_words.plain(item))
         if not output.as_json:
@@ -143,11 +147,11 @@ def everything(text: str) -> Iterable[Callable[[Output], Any]]:
         output.error(RuntimeError(text))
         output.error(OSError(2, text, text))
 
-    yield lambda output: output.plan(WHERE, plan)
-    yield lambda output: output.blocked(plan)
-    yield lambda output: output.summary(WHERE, outcome, outputs, text)
+    yield lambda output: plan_shown.show(output, WHERE, plan)
+    yield lambda output: plan_shown.blocked(output, plan)
+    yield lambda output: summary.show(output, WHERE, outcome, outputs, text)
     yield lambda output: status.show(output, WHERE, Reading(plan, outputs, roster, client_error(text)))
-    yield lambda output: output.smoke(Report([Check("connect", False, 1.0, text)]))
+    yield lambda output: smoke_shown.show(output, Report([Check("connect", False, 1.0, text)]))
     yield from (logs, watching, chat, asked, errors)
     yield lambda output: None if output.as_json else output.say(text)
 

@@ -16,7 +16,7 @@ import typer.main
 from chatops.cli import app
 
 ROOT = Path(__file__).parents[1]
-LONGEST = 300
+LONGEST = 250
 
 
 def sources(folder: str) -> list[Path]:
@@ -111,7 +111,7 @@ def test_clients_are_made_only_in_aws() -> None:
             or (node.func.attr == "client" and ast.unparse(node.func.value) in ("boto3", "session", "self._session"))
         )
     }
-    assert {path.name for path in makers} == {"aws.py"}
+    assert {str(path) for path in makers} == {"aws/__init__.py", "local/front/aws.py"}
     assert not [path for path in sources("chatops") if any(is_in(name, "boto3") for name in imports(path))]
 
 
@@ -200,6 +200,13 @@ def undocumented(path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("folder", ["chatops", "handlers"])
 def test_every_public_name_has_a_docstring(folder: str) -> None:
     assert [name for path in sources(folder) for name in undocumented(path)] == []
+
+
+def test_everything_at_the_top_is_named_where_contributors_look() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    names = {f"{one.name}/" if one.is_dir() else one.name for one in (ROOT / "chatops").iterdir()}
+    known = {name for name in names if name.endswith((".py", "/")) and not name.startswith("__")}
+    assert {name for name in known if name not in text} == set()
 
 
 def test_no_module_is_too_long() -> None:

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatops.errors import UsageError
-from chatops.text import seconds, visible
+from chatops.text import visible
 
 
 @pytest.mark.parametrize(
@@ -54,15 +53,3 @@ def test_no_text_at_all_leaves_anything_that_is_hidden_or_obeyed(text: str) -> N
     assert hidden <= {"\u200d"}
     assert len(shown.splitlines()) <= 1
     shown.encode()
-
-
-@pytest.mark.parametrize(("text", "expected"), [("30s", 30), ("10m", 600), ("2h", 7200), ("1d", 86400), ("0s", 0)])
-def test_a_duration_is_a_number_and_a_unit(text: str, expected: int) -> None:
-    assert seconds(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "10", "m", "1.5h", "-1m", "1w", "10 m", "1h30m", "٣m", "²s", "9999999s", "1M"])
-def test_anything_else_is_no_duration(text: str) -> None:
-    with pytest.raises(UsageError) as raised:
-        seconds(text)
-    assert "10m" in raised.value.hint

@@ -40,14 +40,12 @@ def invite(
     Example: [bold]wscat -c "$(chatops invite --expires 1h)"[/bold]
     """
     from ..ops import access
-    from ..text import seconds
+    from ..times import iso, seconds
 
     asked = access.lasting(seconds(expires))
     session.head()
     made = access.invite(session.stack, asked)
-    ends, certain = (
-        one.isoformat(timespec="seconds").replace("+00:00", "Z") for one in (made.expires_at, made.certain_until)
-    )
+    ends, certain = (iso(one, "seconds") for one in (made.expires_at, made.certain_until))
     if session.options.as_json:
         told = {"url": made.url, "page": made.page, "expires_at": ends, "certain_until": certain}
         session.output.document(told)

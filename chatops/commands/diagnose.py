@@ -32,7 +32,7 @@ def metrics(
     """
     from ..ops import metrics
     from ..render.metrics import show
-    from ..text import seconds
+    from ..times import seconds
 
     span = seconds(since)
     if not 60 <= span <= metrics.LONGEST:
@@ -82,7 +82,7 @@ def doctor(
     """
     from ..ops.doctor import causes_of, examine
     from ..render.doctor import show
-    from ..text import seconds
+    from ..times import seconds
 
     span = seconds(since)
     diagnosis = examine(lambda: session.stack, region_from=_region_from(session), since=span)

@@ -38,6 +38,7 @@ def start(
     Example: [bold]chatops local start[/bold]
     """
     from ..local import server
+    from ..render.local import show
 
     if not 0 < time_scale < math.inf:
         raise UsageError(
@@ -49,7 +50,7 @@ def start(
     session.interrupt.so_far = "The local AWS may be running: `chatops local status` tells."
     local = session.other(local=True)
     server.ensure(local.region, session.note, server.front_options(time_scale, drop_disconnects))
-    session.output.local(server.remembered())
+    show(session.output, server.remembered())
     return follow(local) if watch else 0
 
 
@@ -60,6 +61,7 @@ def stop(session: Session) -> None:
     Example: [bold]chatops local stop[/bold]
     """
     from ..local import server
+    from ..render.local import show
 
     session.interrupt.so_far = "The local AWS may be running still: `chatops local status` tells."
     for one in server.remembered().crashed:
@@ -67,7 +69,7 @@ def stop(session: Session) -> None:
     ended = ", ".join(str(one.pid) for one in server.stop())
     session.note(f"Stopped the local AWS (pid {ended})." if ended else "No local AWS of ours was running.")
     if session.options.as_json:
-        session.output.local(server.remembered())
+        show(session.output, server.remembered())
 
 
 @command(app, options=OWN)
@@ -77,5 +79,6 @@ def status(session: Session) -> None:
     Example: [bold]chatops local status --json[/bold]
     """
     from ..local import server
+    from ..render.local import show
 
-    session.output.local(server.remembered())
+    show(session.output, server.remembered())

@@ -53,9 +53,10 @@ def prune(session: Session) -> None:
     Example: [bold]chatops prune[/bold]
     """
     from ..ops import connections
+    from ..ops.management import Management
 
     session.head()
-    management, table = session.stack.management(), session.config.table
+    management, table = Management.of(session.stack), session.config.table
     found = connections.probe(management, connections.rows(session.aws, table.name, table.key))
     session.interrupt.so_far = "Some rows may be deleted already: run `chatops prune` again for the rest."
     deleted, young = connections.prune(session.aws, table.name, table.key, found)
@@ -79,7 +80,8 @@ def kick(
     Example: [bold]chatops kick --idle 5m[/bold]
     """
     from ..ops import connections
-    from ..text import seconds
+    from ..ops.management import Management
+    from ..times import seconds
 
     if sum((bool(ids), everyone, idle is not None)) != 1:
         raise UsageError(
@@ -90,7 +92,7 @@ def kick(
         )
     idle_seconds = None if idle is None else seconds(idle)
     session.head()
-    management, table = session.stack.management(), session.config.table
+    management, table = Management.of(session.stack), session.config.table
     found = list(connections.rows(session.aws, table.name, table.key))
     chosen = connections.named(found, ids) if ids else connections.probe(management, found)
     if idle_seconds is not None:
@@ -121,9 +123,10 @@ def send(
     Example: [bold]chatops send "The chat restarts in five minutes."[/bold]
     """
     from ..ops import connections
+    from ..ops.management import Management
 
     session.head()
-    management, table = session.stack.management(), session.config.table
+    management, table = Management.of(session.stack), session.config.table
     found = list(connections.rows(session.aws, table.name, table.key))
     chosen = connections.named(found, [to]) if to is not None else found
     session.interrupt.so_far = "Some may have got the message already: sent again, it reaches them twice."
@@ -156,8 +159,10 @@ def url(
 
     Example: [bold]wscat -c "$(chatops url)"[/bold]
     """
+    from ..ops import addresses
+
     session.tell_region()
-    found = session.stack.url(name)
+    found = addresses.url(session.stack, name)
     session.output.document({"url": found}) if session.options.as_json else session.output.line(found)
 
 
@@ -172,10 +177,11 @@ def open_page(
     """
     import webbrowser
 
+    from ..ops import addresses
     from ..ops.access import is_closed, signed_websocket_url
 
     session.tell_region()
-    found = session.stack.url(name or session.stack.page)
+    found = addresses.url(session.stack, name or addresses.page(session.config))
     session.output.document({"url": found}) if session.options.as_json else session.output.line(found)
     chat = name is None or name in session.config.pages
     invited = signed_websocket_url(session.stack).partition("?")[2] if chat and is_closed(session.stack) else ""
@@ -191,13 +197,15 @@ def smoke_test(session: Session, clients: int = 2, *, settles: float = 0.0) -> i
     A run that fails is made again for `settles` seconds: so long a change may take to be true everywhere.
     """
     require(*NEEDED_TO_CONNECT)
-    from ..ops import access, smoke
+    from ..ops import access, addresses, smoke
     from ..ops.doctor import WHAT_RUNS, examine
     from ..ops.doctor.finding import Severity
+    from ..ops.management import Management
     from ..ops.own_rows import OwnRows
+    from ..render.smoke import show
 
     session.interrupt.so_far = "The clients of the smoke test have left the chat."
-    address, management, ends = session.stack.url(None), session.stack.management(), time.monotonic() + settles
+    address, management, ends = addresses.url(session.stack), Management.of(session.stack), time.monotonic() + settles
     while True:
         own = OwnRows(session.aws, session.config.table, management)
         report = smoke.run(lambda: access.signed_websocket_url(session.stack, address), own, clients)
@@ -207,5 +215,5 @@ def smoke_test(session: Session, clients: int = 2, *, settles: float = 0.0) -> i
         session.aws.pause(2.0)
     if not report.ok:
         report.cause = next(iter(examine(lambda: session.stack, checks=WHAT_RUNS).of(Severity.ERROR)), None)
-    session.output.smoke(report)
+    show(session.output, report)
     return 0 if report.ok else FAILED

@@ -28,14 +28,14 @@ def chat(
     Example: [bold]echo "Deployed." | chatops chat --nick ci[/bold]
     """
     require("chat", "websockets", "prompt_toolkit")
-    from ..ops import chat as talk
+    from ..ops.chat.run import run
     from ..ops.chat.wire import checked_nick
 
     if nick is not None:
         checked_nick(nick)
     session.head()
     try:
-        return talk.run(session, nick)
+        return run(session, nick)
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -55,7 +55,7 @@ def logs(
     """
     from ..ops.logs import Logs
     from ..render.logs import LogBook
-    from ..text import seconds
+    from ..times import seconds
 
     since = since or ("2h" if connection else "10m")
     names = [one.name for one in session.config.functions.values()]
@@ -75,7 +75,7 @@ def logs(
 
 def _function(session: Session, name: str) -> str:
     """The name on AWS of the function that is called so there, or in the config."""
-    from ..reader import question
+    from ..config.reader import question
 
     functions = session.config.functions
     for key, one in functions.items():

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ..errors import LocalError
 from ..extras import require
@@ -227,24 +226,3 @@ def _remember(local: Local) -> None:
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(asdict(local), file)
     fresh.replace(_state_file())
-
-
-def document(local: Local) -> dict[str, Any]:
-    """What `local status --json` says."""
-    return {
-        "running": local.is_running,
-        "endpoint_url": local.aws.url if local.aws else None,
-        "pid": local.aws.pid if local.aws else None,
-        "log": local.aws.log if local.aws else None,
-        "crashed": [one.pid for one in local.crashed],
-        "fronts": {
-            region: {
-                "url": one.url,
-                "pid": one.pid,
-                "log": one.log,
-                "running": one.find() is not None,
-                "options": local.front_options.get(region, []),
-            }
-            for region, one in local.fronts.items()
-        },
-    }

@@ -14,6 +14,7 @@ from botocore.awsrequest import AWSRequest
 
 from ..errors import UsageError
 from ..stack import Stack
+from . import addresses
 
 LONGEST = 7 * 24 * 3600
 """Seconds for which a signature may be good."""
@@ -45,7 +46,7 @@ def signed_websocket_url(stack: Stack, url: str | None = None, seconds: int = ON
 
     Ask for one before every attempt; `url` is the chat's own address, where that is known already.
     """
-    url = url or stack.url(None)
+    url = url or addresses.url(stack)
     return _signed(stack, url, seconds) if is_closed(stack) else url
 
 
@@ -78,7 +79,7 @@ def invite(stack: Stack, seconds: int) -> Invite:
     lasting(seconds)
     began = datetime.now(timezone.utc)
     credentials = stack.aws.credentials
-    url = _signed(stack, stack.url(None), seconds)
+    url = _signed(stack, addresses.url(stack), seconds)
     ends = began + timedelta(seconds=seconds)
     session_ends = stack.aws.credentials_end
     ends = min(ends, session_ends) if session_ends else ends
@@ -87,7 +88,7 @@ def invite(stack: Stack, seconds: int) -> Invite:
     page = next(iter(stack.config.pages), None)
     return Invite(
         url,
-        f"{stack.url(page)}/#{url.partition('?')[2]}" if page else None,
+        f"{addresses.url(stack, page)}/#{url.partition('?')[2]}" if page else None,
         ends,
         certain,
         bool(credentials.token),

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ..aws import Aws, absent_is_fine
+from ..aws import Aws
+from ..aws.refusal import absent_is_fine
 from ..errors import UsageError
 from .management import Management
 

@@ -9,7 +9,6 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-templ
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,13 +21,13 @@ from ..resources.function import Function
 from ..resources.log_group import LogGroup
 from ..resources.permission import GRANT
 from ..resources.role import Role
+from ..resources.route import integration_settings
 from ..resources.stage import HttpStage, Stage, WebSocketStage
 from ..resources.table import Table
 from ..resources.throttle import route_settings
 from ..stack import Stack
+from .references import Anywhere, capitalized, ref, referring
 
-MARK = "\0"
-"""Stands around the name of something that CloudFormation knows; no config can hold it."""
 DESCRIPTION = "The chat {stack}, as chatops export wrote it. Upload code/ to the bucket first."
 PARAMETERS = {
     "CodeBucket": {
@@ -52,23 +51,6 @@ class Export:
     code: Mapping[str, Callable[[], bytes]]
 
 
-class Anywhere(Aws):
-    """Every account and region of every partition: what would differ between them is a reference.
-
-    What stands in for AWS, where there is something, has addresses of its own.
-    """
-
-    def __init__(self, like: Aws | None = None) -> None:
-        super().__init__(
-            _ref("AWS::Region"),
-            endpoint_url=like.endpoint_url if like else None,
-            front_url=like.front_url if like else None,
-        )
-        self.__dict__.update(
-            account=_ref("AWS::AccountId"), partition=_ref("AWS::Partition"), dns_suffix=_ref("AWS::URLSuffix")
-        )
-
-
 def export(config: Config, like: Aws | None = None) -> Export:
     """The template of a config, for AWS or for what `like` leads to instead."""
     return _Exporter(Stack(config, Anywhere(like))).export()
@@ -86,13 +68,13 @@ class _Exporter:
         resources: dict[str, Any] = {}
         for one in self.stack.resources:
             for logical_id, entry in WRITERS[type(one)](self, one, one.desired(self.aws, self._look)):
-                resources[logical_id] = _referring(entry)
+                resources[logical_id] = referring(entry)
         template = {
             "AWSTemplateFormatVersion": "2010-09-09",
             "Description": DESCRIPTION.format(stack=self.stack.config.stack),
             "Parameters": PARAMETERS,
             "Resources": resources,
-            "Outputs": _referring(self._outputs()),
+            "Outputs": referring(self._outputs()),
         }
         return Export(template, self._code)
 
@@ -103,11 +85,11 @@ class _Exporter:
         )
 
     def ref(self, resource: Resource, attribute: str = "") -> str:
-        return _ref(self.id(resource) + attribute)
+        return ref(self.id(resource) + attribute)
 
     def _id(self, key: tuple[str, ...], words: list[str], kind: str) -> str:
         """Letters and digits, as CloudFormation wants them, and different for different things."""
-        plain, end = _capitalized(*words), _capitalized(kind)
+        plain, end = capitalized(*words), capitalized(kind)
         plain = plain if plain.endswith(end) else plain + end
         if key not in self._ids:
             taken = set(self._ids.values())
@@ -174,7 +156,7 @@ class _Exporter:
                     "MemorySize": wanted["memory"],
                     "Timeout": wanted["timeout"],
                     "Role": wanted["role"],
-                    "Code": {"S3Bucket": _ref("CodeBucket"), "S3Key": f"{_ref('CodePrefix')}{archive}"},
+                    "Code": {"S3Bucket": ref("CodeBucket"), "S3Key": f"{ref('CodePrefix')}{archive}"},
                     **environment,
                     **({"ReservedConcurrentExecutions": reserved} if reserved else {}),
                 },
@@ -198,14 +180,14 @@ class _Exporter:
             if function.name not in integrations:
                 integrations[function.name] = self.id(one.api, function.function, "Integration")
                 uri = {"IntegrationUri": route["integration"]}
-                properties = {**api_id, **uri, **one.integration_settings()}
+                properties = {**api_id, **uri, **integration_settings(one.payload_format)}
                 yield integrations[function.name], {"Type": "AWS::ApiGatewayV2::Integration", "Properties": properties}
             routes.append(self.id(one.api, key, "Route"))
             properties = {
                 **api_id,
                 "RouteKey": key,
                 "AuthorizationType": route["authorization"],
-                "Target": f"integrations/{_ref(integrations[function.name])}",
+                "Target": f"integrations/{ref(integrations[function.name])}",
             }
             yield routes[-1], {"Type": "AWS::ApiGatewayV2::Route", "Properties": properties}
             source = one.source_arn(self.aws, self.ref(one.api), key)
@@ -224,7 +206,7 @@ class _Exporter:
                 deployment,
                 {"Type": "AWS::ApiGatewayV2::Deployment", "DependsOn": routes, "Properties": properties},
             )
-        live = {"DeploymentId": _ref(deployment)} if deploys else {"AutoDeploy": True}
+        live = {"DeploymentId": ref(deployment)} if deploys else {"AutoDeploy": True}
         properties = {**api_id, "StageName": name, **live, **route_settings(stage)}
         yield self.id(one), {"Type": "AWS::ApiGatewayV2::Stage", "DependsOn": routes, "Properties": properties}
 
@@ -240,29 +222,3 @@ WRITERS: dict[type[Resource], Callable[[_Exporter, Any, Properties], Iterator[En
     HttpStage: _Exporter.stage,
 }
 """What every kind of resource is in a template."""
-
-
-def _ref(name: str) -> str:
-    return f"{MARK}{name}{MARK}"
-
-
-def _capitalized(*words: str) -> str:
-    parts = re.findall(r"[A-Za-z0-9]+", re.sub(f"{MARK}.*?{MARK}", "", " ".join(words)))
-    return "".join(part[0].upper() + part[1:] for part in parts)
-
-
-def _referring(value: Any) -> Any:
-    """A value with CloudFormation's references in place of ours."""
-    if isinstance(value, Mapping):
-        return {key: _referring(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_referring(one) for one in value]
-    if not isinstance(value, str) or MARK not in value:
-        return value
-    texts = value.split(MARK)
-    if len(texts) == 3 and not (texts[0] or texts[2]):
-        name, _, attribute = texts[1].partition(".")
-        return {"Fn::GetAtt": [name, attribute]} if attribute else {"Ref": name}
-    # Every second part is a name; "${" in the others means itself.
-    parts = [f"${{{one}}}" if number % 2 else one.replace("${", "${!") for number, one in enumerate(texts)]
-    return {"Fn::Sub": "".join(parts)}

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ..aws import STACK_TAG, Aws, Interrupted, absent_is_fine, code
+from ..aws import STACK_TAG, Aws, Interrupted
+from ..aws.refusal import absent_is_fine, code
 from ..config import Config
 from ..errors import explain
 from ..resources import function
@@ -67,7 +69,11 @@ def find(aws: Aws, config: Config) -> list[Place]:
     enabled, disabled = regions(aws)
     roles = _roles(aws, config)
     with ThreadPoolExecutor(REGIONS_AT_A_TIME, thread_name_prefix="find") as pool:
-        asked = list(pool.map(lambda region: look(aws.elsewhere(region), config, roles.get(region, ())), enabled))
+        asking = [
+            pool.submit(copy_context().run, look, aws.elsewhere(region), config, roles.get(region, ()))
+            for region in enabled
+        ]
+        asked = [one.result() for one in asking]
     return sorted([*asked, *(Place(one, is_enabled=False) for one in disabled)], key=lambda one: one.region)
 
 

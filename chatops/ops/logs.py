@@ -24,8 +24,10 @@ from typing import Any
 
 from botocore import exceptions as botocore
 
-from ..aws import Aws, absent_is_fine
+from ..aws import Aws
+from ..aws.refusal import absent_is_fine
 from ..errors import UsageError
+from ..resources.log_group import PREFIX
 
 INTERVAL = 2.0
 """Seconds between two looks for new lines. One look is a request per function; AWS takes a few dozen a second at most.
@@ -53,17 +55,6 @@ class Line:
     caller: str | None = None
     """The connection whose request it belongs to: the first one that is named in it."""
 
-    @property
-    def document(self) -> dict[str, Any]:
-        """The line for a program; times in ISO 8601."""
-        document: dict[str, Any] = {
-            "time": self.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "function": self.function,
-            "message": self.message,
-        }
-        known = {"connection_id": self.connection_id, "request_id": self.request_id}
-        return document | {key: value for key, value in known.items() if value}
-
 
 class Tail:
     """One function's log group: what it has since a time, and then what is new in it."""
@@ -89,7 +80,7 @@ class Tail:
                 "logs",
                 "filter_log_events",
                 "events",
-                logGroupName=f"/aws/lambda/{self._function}",
+                logGroupName=f"{PREFIX}{self._function}",
                 startTime=start,
             ):
                 # The local AWS gives no ids; without them the n-th of equal lines is known by its n.

@@ -11,7 +11,7 @@ import random
 import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from botocore.auth import SigV4Auth
@@ -19,7 +19,11 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError
 
 from ..aws import Aws
-from ..rate import RateLimit
+from ..aws.rate import RateLimit
+from . import addresses
+
+if TYPE_CHECKING:
+    from ..stack import Stack
 
 IN_FLIGHT = 32
 """Requests at a time."""
@@ -43,6 +47,11 @@ class Management:
         self._aws, self._url = aws, url
         self._http = aws.http(url, IN_FLIGHT)
         self._limit = RateLimit(RATE, BURST, stop=aws.stop)
+
+    @classmethod
+    def of(cls, stack: Stack) -> Management:
+        """The connections of a stack's chat. Raises ChatopsError when there is none."""
+        return cls(stack.aws, addresses.connections(stack))
 
     def get(self, connection_id: str) -> dict[str, Any] | None:
         """What API Gateway knows of a connection, or nothing when it has ended."""

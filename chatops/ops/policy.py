@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .. import leftovers
 from ..resources.function import Function
-from ..resources.log_group import LogGroup
+from ..resources.log_group import LogGroup, log_group_arn
 from ..resources.role import Role, role_path
 from ..resources.table import Table
 from ..stack import Stack
@@ -65,7 +66,7 @@ class _Names:
 
     def __init__(self, stack: Stack, api_id: str) -> None:
         aws, config = stack.aws, stack.config
-        left = stack.leftovers()
+        left = leftovers.find(stack)
         tables = dict.fromkeys([config.table.name, *(one.title for one in left if isinstance(one, Table))])
         functions = dict.fromkeys(one.name for one in config.functions.values())
         functions |= dict.fromkeys(one.function for one in left if isinstance(one, (Function, LogGroup, Role)))
@@ -85,7 +86,7 @@ class _Names:
         self.table = self.tables[:1]
         self.functions = tuple(aws.arn("lambda", f"function:{one}") for one in functions)
         # CloudWatch Logs asks for some actions on the group and for others on what is in it.
-        groups = [aws.arn("logs", f"log-group:/aws/lambda/{one}") for one in functions]
+        groups = [log_group_arn(aws, one) for one in functions]
         self.log_groups = tuple(arn + end for arn in groups for end in ("", ":*"))
         # Of a role that does not exist (yet) IAM does not know the path, and asks for one without.
         self.roles = tuple(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..stack import outputs
+from .. import plans
+from . import addresses
 from .management import Management
 from .roster import Roster, read
 
@@ -53,7 +54,7 @@ class Watch:
         roster = read(
             self._stack.aws, self._stack.config.table, self._asked(plan), probe=self._probe, limit=self._limit
         )
-        return Reading(plan, outputs(self._stack, plan.live), roster, roster.refusal or trouble)
+        return Reading(plan, addresses.outputs(self._stack, plan.live), roster, roster.refusal or trouble)
 
     def looks(self) -> Iterator[Reading]:
         """One look after another, without end."""
@@ -69,7 +70,7 @@ class Watch:
             return self._plan, None
         trouble = None
         try:
-            self._plan = self._stack.plan_up()
+            self._plan = plans.up(self._stack)
         except (BotoCoreError, ClientError) as error:
             if self._plan is None:
                 raise
@@ -79,7 +80,7 @@ class Watch:
 
     def _asked(self, plan: Plan) -> Management | None:
         """One and the same pool of connections for all looks at an API."""
-        url = self._stack.connections_url(plan.live)
+        url = addresses.connections_among(self._stack, plan.live)
         if url is None:
             return None
         if self._management is None or self._management[0] != url:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.padding import Padding
 from rich.text import Text
 
-from ..documents import diagnosis_document
+from ..documents.running import diagnosis_document
 from ..ops.doctor.finding import Diagnosis, Finding, Severity
 from ..text import visible
-from . import Output
+from .output import Output
 
 LOOKS = {
     Severity.ERROR: ("✗", "bold red"),

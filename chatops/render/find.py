@@ -7,10 +7,10 @@ from typing import Any
 
 from rich.text import Text
 
-from ..documents import find_document
+from ..documents.running import find_document
 from ..ops.find import Place
 from ..text import visible
-from . import Output
+from .output import Output
 
 LOOKS = {
     "stack": ("✓", "green"),

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from ..documents.running import line_document
 from ..ops.logs import Line, fields
 from ..text import visible
 
 if TYPE_CHECKING:
-    from . import Output
+    from .output import Output
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
 BAD = re.compile(r"failed|refused|forbidden|error", re.IGNORECASE)
@@ -36,7 +37,7 @@ class LogBook:
         count = 0
         for count, line in enumerate(lines, 1):  # noqa: B007
             if self._output.as_json:
-                self._output.document(line.document)
+                self._output.document(line_document(line))
             elif text := self.text(line):
                 self._output.out.print(text)
         return count

@@ -7,11 +7,11 @@ from typing import Any
 
 from rich.text import Text
 
-from ..documents import metrics_document
+from ..documents.running import metrics_document
 from ..ops.metrics import COLUMNS, Measured, Series
 from ..text import visible
-from . import Output
-from .tables import duration
+from ..times import duration
+from .output import Output
 
 BARS = "▁▂▃▄▅▆▇█"
 BAD = {"ClientError", "IntegrationError", "ExecutionError", "Errors", "Throttles"}

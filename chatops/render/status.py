@@ -11,13 +11,15 @@ from rich.live import Live
 from rich.text import Text
 
 from ..deploy.plan import Plan
-from ..documents import resource_state, status_document
+from ..deploy.resource import listen
+from ..documents.running import resource_state, status_document
 from ..errors import explain
 from ..ops.roster import changes
 from ..ops.watch import Reading
 from ..text import visible
-from . import Output
+from .output import Output
 from .steps import LOOKS
+from .summary import address_lines
 from .tables import Marks, connections_table
 
 
@@ -30,7 +32,8 @@ def show(output: Output, where: Mapping[str, Any], reading: Reading) -> None:
         output.out.print(line)
     if not reading.plan.in_sync:
         output.say("`chatops plan` shows the differences, `chatops up` mends them.", "cyan")
-    output.addresses(reading.outputs)
+    for line in address_lines(reading.outputs):
+        output.out.print(line)
     output.out.print(connections_table(reading.roster, width=_width(output)))
     if reading.trouble:
         output.error(reading.trouble)
@@ -39,7 +42,10 @@ def show(output: Output, where: Mapping[str, Any], reading: Reading) -> None:
 def watch(output: Output, where: Mapping[str, Any], now: Reading, looks: Iterable[Reading]) -> None:
     """Shows one look after another. Without a terminal the first is shown whole, and then what differs."""
     marks, is_drawn = Marks(), output.out.is_terminal and not output.as_json
-    if not is_drawn:
+    if is_drawn:
+        # A line between would tear the picture; what lasts is shown in it as trouble.
+        listen(lambda _: None)
+    else:
         show(output, where, now)
     board = _board(output, now, marks)
     with Live(board, console=output.out, auto_refresh=False) if is_drawn else nullcontext() as live:
@@ -76,7 +82,7 @@ def _board(output: Output, reading: Reading, marks: Marks) -> Group:
     """Everything that `show` shows, to be drawn in place."""
     trouble = [output.told(explain(reading.trouble))] if reading.trouble else []
     table = connections_table(reading.roster, marks.came, marks.went, _width(output))
-    return Group(*_health(reading.plan), *output.address_lines(reading.outputs), *trouble, table)
+    return Group(*_health(reading.plan), *address_lines(reading.outputs), *trouble, table)
 
 
 def _tell(output: Output, before: Reading, now: Reading) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..text import visible
+from ..times import duration
 
 if TYPE_CHECKING:
     from ..ops.connections import Connection
@@ -85,16 +86,6 @@ def _title(roster: Roster) -> str:
         counts += f", {roster.unknown} not asked" if roster.unknown else ""
     shown = len(roster.listed)
     return counts if shown == roster.total else f"{counts}; {shown} of {roster.total} shown"
-
-
-def duration(seconds: int | None) -> str:
-    """Seconds as a person says them: 5s, 3m07s, 1h59m."""
-    if seconds is None:
-        return ""
-    hours, minutes = divmod(seconds // 60, 60)
-    if hours:
-        return f"{hours}h{minutes:02}m"
-    return f"{minutes}m{seconds % 60:02}s" if minutes else f"{seconds}s"
 
 
 def client_name(user_agent: str) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..aws import STACK_TAG, Aws, absent_is_fine, passes_by_itself
+from ..aws import STACK_TAG, Aws
+from ..aws.refusal import absent_is_fine, passes_by_itself
 from ..deploy.resource import Blocked, Change, Live, Look, Properties, Resource, once, progress
 
 DELETE_EVERY = 30.0

@@ -13,7 +13,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ..aws import Aws, TimedOut, absent_is_fine, code
+from ..aws import Aws, TimedOut
+from ..aws.refusal import absent_is_fine, code
 from ..deploy.resource import Properties, progress
 from .live_api import Seen
 

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from ..aws import STACK_TAG, Aws, absent_is_fine, code, existing_is_fine, is_busy
+from ..aws import STACK_TAG, Aws
+from ..aws.refusal import absent_is_fine, code, existing_is_fine, is_busy
 from ..deploy.resource import Blocked, Change, Live, Look, Properties, Resource, output, progress
 from .log_group import LogGroup
 from .role import Role

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..aws import Aws, absent_is_fine
+from ..aws import Aws
+from ..aws.refusal import absent_is_fine
 from . import permission
 
 

@@ -6,14 +6,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..aws import STACK_TAG, Aws, absent_is_fine, existing_is_fine
+from ..aws import STACK_TAG, Aws
+from ..aws.refusal import absent_is_fine, existing_is_fine
 from ..deploy.resource import Change, Live, Look, Properties, Resource, once
 from .tagged import owner
+
+PREFIX = "/aws/lambda/"
+"""Before a function's name: where Lambda writes a function's log.
+
+https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
+"""
 
 
 def log_group_arn(aws: Aws, function: str) -> str:
     """The ARN of a function's log group, whether or not it exists."""
-    return aws.arn("logs", f"log-group:/aws/lambda/{function}")
+    return aws.arn("logs", f"log-group:{PREFIX}{function}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +34,7 @@ class LogGroup(Resource):
 
     @property
     def title(self) -> str:
-        return f"/aws/lambda/{self.function}"
+        return f"{PREFIX}{self.function}"
 
     def arn(self, aws: Aws) -> str:
         return log_group_arn(aws, self.function)
@@ -50,7 +57,7 @@ class LogGroup(Resource):
 
     def _find(self, aws: Aws) -> Any:
         """The group. While reads are shared, those of one beginning (`aws-`, `websocket-`) are listed together."""
-        prefix = f"/aws/lambda/{self.function.partition('-')[0]}"
+        prefix = f"{PREFIX}{self.function.partition('-')[0]}"
         groups = once(
             prefix, lambda: list(aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix))
         )

@@ -9,7 +9,8 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
-from ..aws import Aws, absent_is_fine, existing_is_fine, is_busy
+from ..aws import Aws
+from ..aws.refusal import absent_is_fine, existing_is_fine, is_busy
 from ..deploy.resource import progress
 
 GATEWAY = "apigateway.amazonaws.com"

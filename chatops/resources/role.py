@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..aws import STACK_TAG, Aws, absent_is_fine, code, existing_is_fine
+from ..aws import STACK_TAG, Aws
+from ..aws.refusal import absent_is_fine, code, existing_is_fine
 from ..deploy.resource import Change, Live, Look, Properties, Resource, output, progress
 from .api import Api
 from .log_group import log_group_arn

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..aws import Aws, absent_is_fine, existing_is_fine
+from ..aws import Aws
+from ..aws.refusal import absent_is_fine, existing_is_fine
 from ..deploy.resource import Properties
 from .live_api import Seen, integration_id
 

@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
-from ..aws import STACK_TAG, Aws, absent_is_fine, existing_is_fine
+from ..aws import STACK_TAG, Aws
+from ..aws.refusal import absent_is_fine, existing_is_fine
 from ..deploy.resource import Change, Live, Look, Properties, Resource, output
 from . import permission, route, throttle
 from .api import Api
-from .deployment import DeploymentFailed, delete_unused, deploy, fingerprint, unused
+from .deployment import delete_unused, deploy, fingerprint, unused
 from .function import Function
 from .live_api import Seen, see, see_routes
 from .throttle import Limit
-
-__all__ = ["DeploymentFailed", "HttpStage", "Stage", "WebSocketStage"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,10 +200,6 @@ class Stage(Resource):
     def _are_still(self, aws: Aws, api_id: str, routes: Properties) -> bool:
         """Whether the API has these routes and no others, now."""
         return route.live(see_routes(aws, api_id), self.payload_format) == routes
-
-    def integration_settings(self) -> dict[str, str]:
-        """What an integration is beside its address."""
-        return route.integration_settings(self.payload_format)
 
     def _live_stage(self, stage: Any, seen: Seen) -> Properties:
         return {

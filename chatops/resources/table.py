@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from botocore.exceptions import ClientError
 
-from ..aws import STACK_TAG, Aws, absent_is_fine, code, existing_is_fine
+from ..aws import STACK_TAG, Aws
+from ..aws.refusal import absent_is_fine, code, existing_is_fine
 from ..deploy.resource import Blocked, Change, Live, Look, Properties, Resource, progress
 from .tagged import owner, tag_list, tag_value
 

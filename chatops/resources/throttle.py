@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from ..aws import Aws, absent_is_fine
+from ..aws import Aws
+from ..aws.refusal import absent_is_fine
 from ..deploy.resource import Properties
 
 

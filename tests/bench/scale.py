@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import chatops.aws
-from chatops import documents
+from chatops import plans
 from chatops.aws import Aws
 from chatops.config import load
 from chatops.deploy.apply import apply
+from chatops.documents.changes import plan_document
 from chatops.stack import Stack
 from tests.local.front.processes import REGION, ROOT, ministack
 
@@ -98,9 +99,9 @@ def config(folder: Path, functions: int) -> Path:
 def whole(file: Path, aws: Remembered, *, up: bool) -> None:
     """All that a plan does from the config to the JSON, and an up that finds nothing to do."""
     stack = Stack(load(file), aws)
-    plan = stack.plan_up()
+    plan = plans.up(stack)
     assert plan.in_sync, plan
-    json.dumps(documents.plan_document({}, plan))
+    json.dumps(plan_document({}, plan))
     if up:
         outcome = apply(plan, aws, lambda _: None, threading.Event())
         assert not outcome.failed
@@ -140,7 +141,7 @@ def main() -> int:
             own.mkdir()
             with ministack(own) as url:
                 stack = Stack(load(file), Aws(REGION, endpoint_url=url, keys=("test", "test")))
-                outcome = apply(stack.plan_up(), stack.aws, lambda _: None, threading.Event())
+                outcome = apply(plans.up(stack), stack.aws, lambda _: None, threading.Event())
                 assert not outcome.failed, outcome.failed
                 for what in ("plan", "no-op up"):
                     calls, total, ours = measure(file, url, up=what != "plan")

@@ -17,10 +17,12 @@ from botocore.exceptions import ClientError
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from chatops import config as configs
-from chatops.aws import STACK_TAG, Aws, absent_is_fine
+from chatops import plans
+from chatops.aws import STACK_TAG, Aws
+from chatops.aws.refusal import absent_is_fine
 from chatops.deploy.apply import apply
 from chatops.deploy.plan import Action
-from chatops.ops import access, connections, doctor, find, metrics, roster
+from chatops.ops import access, addresses, connections, doctor, find, metrics, roster
 from chatops.ops.logs import Logs
 from chatops.ops.management import Management
 from chatops.ops.policy import GROUPS, policy
@@ -98,13 +100,13 @@ def bench(
 
 
 def up(stack: Stack, *, adopt: bool = False) -> None:
-    plan = stack.plan_up(adopt=adopt)
+    plan = plans.up(stack, adopt=adopt)
     assert not plan.of(Action.BLOCKED), plan.of(Action.BLOCKED)
     carry_out(stack, plan)
 
 
 def down(stack: Stack) -> None:
-    carry_out(stack, stack.plan_down())
+    carry_out(stack, plans.down(stack))
 
 
 def carry_out(stack: Stack, plan: Any) -> None:
@@ -132,7 +134,7 @@ def drift(stack: Stack) -> None:
         BillingMode="PROVISIONED",
         ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
     )
-    api_id = stack.url(None).split("/")[-2]
+    api_id = addresses.url(stack).split("/")[-2]
     aws.client("apigatewayv2").update_stage(ApiId=api_id, StageName="demo", DefaultRouteSettings={})
 
 
@@ -159,26 +161,26 @@ def deploy(bench: Bench, mine: Stack) -> None:
     up(mine)
     drift(bench.root)
     up(mine)
-    assert mine.plan_up().in_sync
+    assert plans.up(mine).in_sync
     disown(bench.root)
     up(mine, adopt=True)
     # MiniStack lists an API with the tags of its creation, so that one is adopted by itself.
     mine.websocket.tag(mine.aws, lambda one: one.observe(mine.aws, lambda _: None) if isinstance(one, Api) else None)
     with bench.client():
-        plan = mine.plan_down()
-        told = roster.audience(mine.aws, mine.tables(plan), mine.connections_url(plan.live))
+        plan = plans.down(mine)
+        told = roster.audience(mine.aws, plans.tables(plan), addresses.connections_among(mine, plan.live))
         if told != "1 connection is live":
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": told}}, "audience")
     down(mine)
-    assert mine.remains() == []
+    assert plans.remains(mine) == []
 
 
 def observe(bench: Bench, mine: Stack) -> None:
     """What `status`, `url`, `logs` and `metrics` do."""
     with bench.client():
-        plan = mine.plan_up()
+        plan = plans.up(mine)
         assert plan.in_sync
-        table, url = mine.config.table, mine.connections_url(plan.live)
+        table, url = mine.config.table, addresses.connections_among(mine, plan.live)
         assert url
         found = roster.read(mine.aws, table, Management(mine.aws, url))
         if found.refusal:
@@ -186,7 +188,7 @@ def observe(bench: Bench, mine: Stack) -> None:
         assert found.live
     # The listing of what carries a tag lags: a new table may not be in it yet, and is asked itself whose it is.
     with mock.patch("chatops.resources.tagged.tagged", return_value=[]):
-        assert mine.plan_up().in_sync
+        assert plans.up(mine).in_sync
     functions = [one.name for one in mine.config.functions.values()]
     list(Logs(mine.aws, functions, 600, None, None).history())
     metrics.measure(mine.aws, [metrics.function(functions[0])], 600)
@@ -198,7 +200,7 @@ def operate(bench: Bench, mine: Stack) -> None:
     row = {"connectionId": {"S": "gone="}}
     bench.root.aws.client("dynamodb").put_item(TableName=table.name, Item=row)
     with bench.client(mine) as client:
-        management = mine.management()
+        management = Management.of(mine)
         found = connections.probe(management, connections.rows(mine.aws, table.name, table.key))
         live = [one for one in found if one.is_live]
         assert live
@@ -275,10 +277,10 @@ def test_what_an_earlier_config_left_is_in_the_policy_until_it_is_gone(bench: Be
     gone = {"function.websocket-send", "table.websocket-connections"}
     for group in ("observe", "deploy"):
         mine = bench.holder(policy(root, [group]))
-        plan = mine.plan_up()
+        plan = plans.up(mine)
         assert gone <= {step.name for step in plan.of(Action.DELETE)}
     carry_out(mine, plan)
-    assert mine.plan_up().in_sync
+    assert plans.up(mine).in_sync
     assert "websocket-send" not in json.dumps(policy(root, GROUPS))
 
 
@@ -330,7 +332,7 @@ def test_who_observes_or_operates_cannot_change_the_stack(bench: Bench) -> None:
     for group in ("observe", "operate"):
         mine = bench.holder(policy(bench.root, [group]))
         assert refusal(lambda mine=mine: down(mine))  # type: ignore[misc]
-    assert bench.root.plan_up().in_sync
+    assert plans.up(bench.root).in_sync
 
 
 def test_a_policy_has_no_action_by_a_wildcard_and_names_resources_wherever_aws_lets_it(

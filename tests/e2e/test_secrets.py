@@ -11,7 +11,8 @@ from unittest import mock
 
 import pytest
 
-from chatops.ops import chat, smoke
+from chatops.ops import smoke
+from chatops.ops.chat import run
 from chatops.text import redacted
 
 from .conftest import REGION, Boto, Chatops, Finished
@@ -139,7 +140,7 @@ def test_what_smoke_and_chat_tell_of_an_error_has_nothing_that_signs() -> None:
         raise error
 
     (check,) = smoke.run(address, mock.Mock(), 1).checks
-    for told in (check.detail, chat._told(error)):
+    for told in (check.detail, run._told(error)):
         assert "no route" in told and not CANARY.search(told)
 
 

@@ -17,8 +17,8 @@ import botocore.retries.standard
 
 import chatops.aws
 import chatops.cli
+import chatops.config.parser
 import chatops.deploy.apply
-import chatops.parser
 import chatops.render
 import chatops.session
 import chatops.stack

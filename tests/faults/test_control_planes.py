@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from chatops.aws import RATES, absent_is_fine
+from chatops.aws import RATES
+from chatops.aws.refusal import absent_is_fine
 
 from .bench import SMALL, Bench
 from .calls import Request

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from chatops import config
+from chatops import config, plans
 from chatops.aws import STACK_TAG, Aws
 from chatops.deploy.apply import apply
 from chatops.deploy.plan import Action
@@ -321,7 +321,7 @@ class Standing:
 
     def plan(self) -> dict[str, set[str]]:
         """The paths that the plan shows, by resource."""
-        plan = self.stack.plan_up()
+        plan = plans.up(self.stack)
         return {step.name: {change.path for change in step.changes} for step in plan.steps if step.changes}
 
 
@@ -341,7 +341,7 @@ def standing(once: Standing, monkeypatch: pytest.MonkeyPatch) -> Standing:
     monkeypatch.setattr("chatops.aws.RATES", {})
     if not once.expected or once.bench.inventory() != once.expected:
         once.bench.reset()
-        assert not apply(once.stack.plan_up(), once.stack.aws, lambda _: None, threading.Event()).failed
+        assert not apply(plans.up(once.stack), once.stack.aws, lambda _: None, threading.Event()).failed
         once.expected = once.bench.inventory()
     return once
 
@@ -368,7 +368,7 @@ def test_a_change_by_hand_is_shown_by_its_path_and_repaired_and_nothing_else_cha
     assert paths
     if drift.paths:
         assert paths == set(drift.paths)
-    outcome = apply(stack.plan_up(), stack.aws, lambda _: None, threading.Event(), settle=5)
+    outcome = apply(plans.up(stack), stack.aws, lambda _: None, threading.Event(), settle=5)
     assert not outcome.failed
     assert {*outcome.names(Action.CREATE), *outcome.names(Action.UPDATE)} == set(told)
     assert bench.inventory() == standing.expected
@@ -391,7 +391,7 @@ def managed(resource: str, path: str) -> str:
 def test_every_property_that_is_managed_is_in_the_list(bench: Bench) -> None:
     file = bench.folder / bench.write(EVERYTHING)
     aws = Aws(REGION, endpoint_url=bench.proxy.url, keys=("test", "test"))
-    changes = [(step.name, one) for step in Stack(config.load(file), aws).plan_up().steps for one in step.changes]
+    changes = [(step.name, one) for step in plans.up(Stack(config.load(file), aws)).steps for one in step.changes]
     all_of_them = {managed(name, path) for name, one in changes for path in paths(one.after, one.path)}
     listed = {managed(*path.split(":", 1)) for one in DRIFTS for path in one.paths}
     assert "stage:stages.route_throttles" in all_of_them
@@ -417,12 +417,12 @@ def test_what_carries_our_tag_no_more_is_not_ours_until_it_is_adopted(standing: 
     api = f"arn:aws:apigateway:{REGION}::/apis/{bench.api_id('page')}"
     bench.client("apigatewayv2").untag_resource(ResourceArn=api, TagKeys=[STACK_TAG])
     before = bench.inventory()
-    blocked = {step.name for step in stack.plan_up().of(Action.BLOCKED)}
+    blocked = {step.name for step in plans.up(stack).of(Action.BLOCKED)}
     assert blocked == {f"table.{TABLE}", f"role.{ROLE}", SEND, "log_group./aws/lambda/send", "http_api.page", PAGE}
-    doomed = {step.name for step in stack.plan_down().of(Action.DELETE)}
+    doomed = {step.name for step in plans.down(stack).of(Action.DELETE)}
     assert not blocked & doomed, "what is not ours is never deleted"
     assert bench.inventory() == before
-    outcome = apply(stack.plan_up(adopt=True), stack.aws, lambda _: None, threading.Event(), settle=5)
+    outcome = apply(plans.up(stack, adopt=True), stack.aws, lambda _: None, threading.Event(), settle=5)
     assert not outcome.failed
     assert set(outcome.names(Action.ADOPT)) == blocked
     assert bench.inventory() == standing.expected

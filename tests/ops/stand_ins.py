@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from chatops import config
+from chatops import config, plans
 from chatops.aws import Aws
 from chatops.deploy.apply import apply
 from chatops.stack import Stack
@@ -46,7 +46,7 @@ def stack_of(folder: Path, aws: Aws, text: str = SMALL) -> Stack:
 
 def up(stack: Stack, *, adopt: bool = False) -> Stack:
     """The stack, created or repaired."""
-    outcome = apply(stack.plan_up(adopt=adopt), stack.aws, lambda _: None, threading.Event())
+    outcome = apply(plans.up(stack, adopt=adopt), stack.aws, lambda _: None, threading.Event())
     assert not outcome.failed, outcome.failed
     return stack
 

@@ -13,6 +13,7 @@ from botocore.credentials import ReadOnlyCredentials
 
 from chatops.config import Config, load, shipped
 from chatops.errors import UsageError
+from chatops.ops import addresses
 from chatops.ops.access import invite, signed_websocket_url
 
 CHAT = "wss://abc.execute-api.ap-northeast-2.amazonaws.com/demo"
@@ -36,7 +37,13 @@ def stack(
 ) -> Any:
     """What signing asks of a stack."""
     aws = SimpleNamespace(region="ap-northeast-2", credentials=credentials, credentials_end=ends, front_url=front_url)
-    return SimpleNamespace(config=config(auth, page), aws=aws, url=lambda name: PAGE if name else CHAT)
+    return SimpleNamespace(config=config(auth, page), aws=aws)
+
+
+@pytest.fixture(autouse=True)
+def found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the stack is."""
+    monkeypatch.setattr(addresses, "url", lambda _, name=None: PAGE if name else CHAT)
 
 
 def query(url: str) -> dict[str, list[str]]:

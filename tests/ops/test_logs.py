@@ -16,10 +16,11 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from rich.console import Console
 
 from chatops.aws import Aws
+from chatops.documents.running import line_document
 from chatops.errors import UsageError
 from chatops.ops.logs import CLOCK_ERROR, OVERLAP, Line, Logs
-from chatops.render import Output
 from chatops.render.logs import LogBook
+from chatops.render.output import Output
 
 CONNECT, SEND, GONE = "websocket-connect", "websocket-send", "websocket-disconnect"
 REPORT = (
@@ -229,14 +230,14 @@ def test_a_network_that_goes_away_is_said_once_and_costs_no_line() -> None:
 def test_a_document_has_the_promised_fields() -> None:
     at = datetime(2025, 1, 31, 9, 30, 0, 125_000, timezone.utc)
     line = Line(at, SEND, '{"event": "ping"}\t\x1b[31m', "r-1", "A=", "A=")
-    assert line.document == {
+    assert line_document(line) == {
         "time": "2025-01-31T09:30:00.125Z",
         "function": SEND,
         "message": '{"event": "ping"}\t\x1b[31m',
         "connection_id": "A=",
         "request_id": "r-1",
     }
-    assert Line(at, SEND, "x").document.keys() == {"time", "function", "message"}
+    assert line_document(Line(at, SEND, "x")).keys() == {"time", "function", "message"}
 
 
 class Shown:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chatops import leftovers
 from chatops.config import load
 from chatops.ops.policy import policy
 from chatops.resources.api import Api
@@ -21,7 +22,7 @@ from ..resources.stand import REGION, ScriptedAws, function
 def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """A stack whose earlier config had another table and another function."""
     monkeypatch.setattr(Api, "observe", lambda *_: None)
-    monkeypatch.setattr(Stack, "leftovers", lambda _: [Table("chat", "old-table", ""), function("old-function")])
+    monkeypatch.setattr(leftovers, "find", lambda _: [Table("chat", "old-table", ""), function("old-function")])
     file = tmp_path / "config.yaml"
     file.write_text("")
     return Stack(load(file), ScriptedAws())
@@ -62,6 +63,6 @@ def test_only_the_table_of_now_is_operated_on(stack: Stack) -> None:
 def test_a_function_that_is_left_is_named_once(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     left: list[Any] = [function("websocket-send"), *[function("old-function")] * 2]
     assert all(isinstance(one, Function) for one in left)
-    monkeypatch.setattr(Stack, "leftovers", lambda _: left)
+    monkeypatch.setattr(leftovers, "find", lambda _: left)
     named = resources(policy(stack, ["deploy"]), "lambda:GetFunction")
     assert len(named) == len(set(named)) == 6

@@ -19,8 +19,10 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from chatops.aws import Aws
+from chatops.ops import addresses
 from chatops.ops.doctor import causes_of, examine
-from chatops.ops.doctor.symptoms import SYMPTOMS, Symptom, in_log, recognise
+from chatops.ops.doctor.symptom import Symptom
+from chatops.ops.doctor.symptoms import SYMPTOMS, in_log, recognise
 from chatops.stack import Stack
 
 from .stand_ins import KEYS, REGION, SMALL, Proxy, front_of, proxy_before, reset, stack_of, up
@@ -80,7 +82,7 @@ def api_id(stack: Stack) -> str:
 
 def join(stack: Stack) -> ClientConnection:
     """A client of the chat."""
-    return connect(stack.url(None), proxy=None, compression=None, open_timeout=20, max_size=None)
+    return connect(addresses.url(stack), proxy=None, compression=None, open_timeout=20, max_size=None)
 
 
 def invoke(stack: Stack, function: str, event: dict[str, Any]) -> None:
@@ -198,7 +200,7 @@ def come_from_another_page(stack: Stack) -> None:
     variables = {**now, "ALLOWED_ORIGINS": "https://chat.example.com"}
     client.update_function_configuration(FunctionName="websocket-connect", Environment={"Variables": variables})
     with pytest.raises(InvalidStatus):
-        connect(stack.url(None), proxy=None, origin=Origin("http://localhost"), open_timeout=20)
+        connect(addresses.url(stack), proxy=None, origin=Origin("http://localhost"), open_timeout=20)
 
 
 def saying(line: str) -> Callable[[Stack], None]:
@@ -267,7 +269,7 @@ def a_message_without_a_route(stack: Stack, proxy: Proxy) -> str:
 
 def a_handshake_at_no_stage(stack: Stack, proxy: Proxy) -> str:
     with pytest.raises(InvalidStatus) as refused:
-        connect(stack.url(None) + "x", proxy=None)
+        connect(addresses.url(stack) + "x", proxy=None)
     return f"Unexpected server response: {refused.value.response.status_code}"  # as wscat says it
 
 

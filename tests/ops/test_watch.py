@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from chatops.ops import watch
+from chatops import plans
+from chatops.ops import addresses, watch
 from chatops.ops.connections import Connection
 from chatops.ops.roster import Roster
 from chatops.ops.watch import Watch
@@ -26,19 +27,18 @@ class Stack:
         self.aws: Any = SimpleNamespace(pause=self.pauses.append, stop=None, http=lambda *_: None)
         self.config = SimpleNamespace(table=None)
 
-    def plan_up(self) -> Any:
+    def plan(self) -> Any:
         self.plans += 1
         if self.error:
             raise self.error
         return SimpleNamespace(number=self.plans, live={})
 
-    def connections_url(self, _: Any) -> str | None:
-        return self.urls
-
 
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
-    monkeypatch.setattr(watch, "outputs", lambda *_: {})
+    monkeypatch.setattr(addresses, "outputs", lambda *_: {})
+    monkeypatch.setattr(addresses, "connections_among", lambda stack, _: stack.urls)
+    monkeypatch.setattr(plans, "up", lambda stack: stack.plan())
     return Stack()
 
 

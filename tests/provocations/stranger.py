@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from chatops import cli, errors
 from chatops.deploy.plan import Plan, _up_step
 from chatops.deploy.resource import Blocked, Live, Resource
-from chatops.render import Output
+from chatops.render import plan as plan_shown
+from chatops.render.output import Output
 
 from ..resources.stand import ScriptedAws
 
@@ -51,7 +52,7 @@ class Stranger:
             found = seen or resource.observe(aws, nothing)
         except Blocked as blocked:
             found = blocked
-        Output(as_json=True).blocked(Plan((_up_step(resource, found, nothing, aws, False),)))
+        plan_shown.blocked(Output(as_json=True), Plan((_up_step(resource, found, nothing, aws, False),)))
         return self.read(json.loads(self.capsys.readouterr().out), errors.FAILED)
 
     def writes(self, text: str, name: str = "config.yaml") -> None:

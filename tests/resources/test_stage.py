@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
-from chatops.aws import STACK_TAG, absent_is_fine
+from chatops.aws import STACK_TAG
+from chatops.aws.refusal import absent_is_fine
 from chatops.deploy.plan import Action
 from chatops.deploy.resource import Blocked, Change, Live, Look
 from chatops.resources import throttle
-from chatops.resources.stage import DeploymentFailed, HttpStage, Stage, WebSocketStage
+from chatops.resources.deployment import DeploymentFailed
+from chatops.resources.stage import HttpStage, Stage, WebSocketStage
 from chatops.resources.throttle import Limit
 
 from . import stand

@@ -10,6 +10,7 @@ import json
 import logging
 from datetime import datetime, timezone
 
+from ...times import iso
 from . import address
 from .caller import Callers
 from .catalog import Catalog
@@ -103,5 +104,4 @@ class Management:
 
 def iso8601(milliseconds: int) -> str:
     """A time as @connections gives it; `milliseconds` since 1970."""
-    at = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso(datetime.fromtimestamp(milliseconds / 1000, timezone.utc))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timezone
-from typing import Any
 
 from ...text import visible
 from ..connections import Connection
 from .client import Item
 from .outbox import Unconfirmed
-from .wire import Message, Notice, shown
+from .wire import Message, shown
 
 OURS = ("", "Connected", "Disconnected")
 """The codes of notices that did not travel."""
@@ -48,16 +47,6 @@ def plain(item: Item, limit: int | None = None) -> str:
     if item.code in OURS:
         return shown(item.text, limit)
     return SENTENCES.get(item.code) or f"The server reported an error ({visible(item.code, limit=40)})."
-
-
-def document(item: Item) -> dict[str, Any]:
-    """An item for a program, with the time at which it arrived here."""
-    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if isinstance(item, Message):
-        return {"event": "message", "time": now, "author": item.author, "text": item.text, "own": item.own}
-    if isinstance(item, Notice):
-        return {"event": "notice", "time": now, "code": item.code, "text": item.text}
-    return {"event": "unconfirmed", "time": now, "message": item.message, "why": item.why}
 
 
 def roll(connections: Iterable[Connection], rows: int) -> str:

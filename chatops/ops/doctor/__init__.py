@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from ...aws import Interrupted
@@ -51,8 +52,8 @@ def examine(
         return Diagnosis(tuple(patient))
     with ThreadPoolExecutor(len(checks) + 1, thread_name_prefix="doctor") as pool:
         patient.observe_in(pool)
-        answers = pool.map(lambda name: _made(name, patient), checks)
-        found = [one for answer in answers for one in answer]
+        answers = [pool.submit(copy_context().run, _made, name, patient) for name in checks]
+        found = [one for answer in answers for one in answer.result()]
     worst_first = list(Severity)
     return Diagnosis(tuple(sorted(found, key=lambda one: worst_first.index(one.severity))), patient.where)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from ...aws import absent_is_fine
-from .. import connections
+from ...aws.refusal import absent_is_fine
+from .. import addresses, connections
 from ..management import Management
 from .finding import Finding, ok, warning
 from .patient import Patient
@@ -20,7 +20,7 @@ MANY, FEW = 0.5, 10
 def check(patient: Patient) -> Iterator[Finding]:
     """The share of stale rows among some of the table's."""
     table = patient.config.table
-    url = patient.stack.connections_url(patient.observed.plan.live)
+    url = addresses.connections_among(patient.stack, patient.observed.plan.live)
     if url is None:
         return
     with absent_is_fine():

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...aws import absent_is_fine
+from ...aws.refusal import absent_is_fine
 from .finding import Finding, error, info, ok, warning
 from .patient import Patient
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...aws import absent_is_fine
+from ...aws.refusal import absent_is_fine
 from .finding import Finding, info, ok, warning
 from .patient import Patient
 

@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...aws import Interrupted, absent_is_fine
+from ...aws import Interrupted
+from ...aws.refusal import absent_is_fine
 from ...config import Function
+from ...resources.log_group import PREFIX
 from .finding import Finding, Severity, info, ok, unchecked
 from .patient import Patient
-from .symptoms import IN_LOGS, Symptom, in_log
+from .symptom import Symptom
+from .symptoms import IN_LOGS, in_log
 
 PATIENCE = 15.0
 """Seconds to search one log group. CloudWatch reads it from its beginning, a part at a time."""
@@ -49,7 +52,7 @@ def check(patient: Patient) -> Iterator[Finding]:
 
 
 def _search(patient: Patient, function: Function) -> tuple[list[Trouble], list[Finding]]:
-    group = f"/aws/lambda/{function.name}"
+    group = f"{PREFIX}{function.name}"
     troubles: dict[str, Trouble] = {}
     others: list[Finding] = []
     try:

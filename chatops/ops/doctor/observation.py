@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ... import leftovers
 from ...aws import Interrupted
 from ...deploy import plan as plans
 from ...deploy.plan import Action, Plan, Step, plan_up
@@ -30,19 +31,19 @@ def observe(stack: Stack) -> Observation:
     """Every resource of the stack, and what is left over of its earlier configs."""
     resources = stack.resources
     with sharing():
-        (leftovers, unseen), seen = stack.aws.together(
+        (left, unseen), seen = stack.aws.together(
             lambda: _leftovers(stack), lambda: plans.observe(resources, stack.aws, hide=_hidden)
         )
-        seen |= plans.observe(leftovers, stack.aws, hide=_hidden)
+        seen |= plans.observe(left, stack.aws, hide=_hidden)
     hidden = {name: one for name, one in seen.items() if isinstance(one, Unseen)}
-    plan = plan_up(resources, leftovers, seen, stack.aws)
+    plan = plan_up(resources, left, seen, stack.aws)
     steps = [_judged(step) if hidden else step for step in plan.steps if step.name not in hidden]
     return Observation(Plan(tuple(steps), plan.live), (*unseen, *_told(hidden)))
 
 
 def _leftovers(stack: Stack) -> tuple[list[Resource], list[Finding]]:
     try:
-        return stack.leftovers(), []
+        return leftovers.find(stack), []
     except Interrupted:
         raise
     except Exception as reason:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,7 @@ class Patient:
 
     def observe_in(self, pool: ThreadPoolExecutor) -> None:
         """Begins to observe the stack's resources."""
-        self._observed = pool.submit(observe, self.stack)
+        self._observed = pool.submit(copy_context().run, observe, self.stack)
 
     @property
     def observed(self) -> Observation:

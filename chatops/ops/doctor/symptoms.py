@@ -5,37 +5,10 @@ docs/troubleshooting.md says the same to a reader; a test holds the two together
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from itertools import chain
 
 from .finding import Severity
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Why it happens, and what mends it."""
-
-    why: str
-    hint: str
-
-
-@dataclass(frozen=True)
-class Symptom:
-    """Something that a client, a function's log or AWS says, told by a regular expression.
-
-    `terms` are words in such a line by which CloudWatch Logs finds it; what has none, no log says.
-    """
-
-    name: str
-    pattern: str
-    causes: tuple[Cause, ...]
-    severity: Severity = Severity.ERROR
-    terms: tuple[str, ...] = ()
-
-    def is_in(self, text: str) -> bool:
-        """Whether the text shows it."""
-        return re.search(self.pattern, text, re.IGNORECASE | re.MULTILINE) is not None
+from .symptom import Cause, Symptom
 
 
 def recognise(text: str) -> Symptom | None:

@@ -11,8 +11,8 @@ import sys
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from chatops.ops import chat
 from chatops.ops.chat import outbox
+from chatops.ops.chat import run as chat
 from chatops.ops.chat.client import Client
 from chatops.session import Options, Session
 

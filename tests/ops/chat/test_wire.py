@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from chatops.documents.chat import item_document
 from chatops.errors import UsageError
 from chatops.ops.chat.emoji import steady
 from chatops.ops.chat.outbox import Unconfirmed
@@ -22,7 +23,7 @@ from chatops.ops.chat.wire import (
     shown,
     spoken,
 )
-from chatops.ops.chat.words import document, plain
+from chatops.ops.chat.words import plain
 
 from .fake_chat import INTERNAL, REFUSED
 
@@ -97,11 +98,14 @@ def test_an_error_frame_cannot_speak_in_the_tools_voice() -> None:
 
 
 def test_items_are_documents_for_a_program() -> None:
-    assert document(Message("a", "x\x1b", own=True)).items() >= {
+    assert item_document(Message("a", "x\x1b", own=True)).items() >= {
         "event": "message", "author": "a", "text": "x\x1b", "own": True,
     }.items()  # fmt: skip
-    assert document(Notice("Forbidden", "no")).items() >= {"event": "notice", "code": "Forbidden", "text": "no"}.items()
-    unconfirmed = document(Unconfirmed("<a> x", "why"))
+    assert (
+        item_document(Notice("Forbidden", "no")).items()
+        >= {"event": "notice", "code": "Forbidden", "text": "no"}.items()
+    )
+    unconfirmed = item_document(Unconfirmed("<a> x", "why"))
     assert unconfirmed.items() >= {"event": "unconfirmed", "message": "<a> x", "why": "why"}.items()
     assert unconfirmed["time"].endswith("Z")
 

@@ -1,9 +1,8 @@
-"""AWS as seen from one account and region: names, addresses, rates and waiting."""
+"""AWS as seen from one account and region: names, addresses and waiting."""
 
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,114 +10,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSResponse
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError
 
 from chatops import aws as aws_module
-from chatops import rate as rate_module
-from chatops.aws import (
-    RATES,
-    Aws,
-    Interrupted,
-    TimedOut,
-    absent_is_fine,
-    code,
-    existing_is_fine,
-)
-from chatops.rate import RateLimit
+from chatops.aws import RATES, Aws, Interrupted, TimedOut
+from chatops.aws.rate import RateLimit
+from chatops.aws.refusal import code
 from chatops.session import forget_credentials
 
-SEOUL = "ap-northeast-2"
-
-
-class Clock(threading.Event):
-    """A stop event and a clock: time passes only while somebody waits."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 1000.0
-        self.waits: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        if not self.is_set():
-            assert len(self.waits) < 1000, "somebody waits for ever"
-            self.waits.append(timeout or 0)
-            self.now += timeout or 0
-        return self.is_set()
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    for module in (aws_module, rate_module):
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    return clock
-
-
-def refused(name: str) -> ClientError:
-    return ClientError({"Error": {"Code": name}}, "Operation")
-
-
-def local(url: str = "http://127.0.0.1:4566", **more: Any) -> Aws:
-    return Aws(SEOUL, endpoint_url=url, keys=("test", "test"), **more)
-
-
-# Rates.
-
-
-def test_a_burst_goes_out_at_once(clock: Clock) -> None:
-    limit = RateLimit(10, 5, stop=clock)
-    for _ in range(5):
-        limit.wait()
-    assert clock.waits == []
-
-
-def test_after_the_burst_calls_go_out_at_the_rate(clock: Clock) -> None:
-    limit = RateLimit(10, 5, stop=clock)
-    for _ in range(25):
-        limit.wait()
-    assert clock.now == pytest.approx(1000 + 20 / 10)
-    assert clock.waits == pytest.approx([0.1] * 20)
-
-
-def test_callers_that_come_at_the_same_moment_are_spread_out(clock: Clock) -> None:
-    limit = RateLimit(10, 1, stop=clock)
-    owed = []
-    for _ in range(4):
-        clock.now = 1000.0
-        clock.waits.clear()
-        limit.wait()
-        owed.append(sum(clock.waits))
-    assert owed == pytest.approx([0, 0.1, 0.2, 0.3])
-
-
-def test_a_rest_gives_the_burst_back_and_not_more(clock: Clock) -> None:
-    limit = RateLimit(10, 5, stop=clock)
-    for _ in range(5):
-        limit.wait()
-    clock.now += 3600
-    for _ in range(5):
-        limit.wait()
-    assert clock.waits == []
-    limit.wait()
-    assert clock.waits == pytest.approx([0.1])
-
-
-def test_a_stopped_run_does_not_wait_for_its_turn(clock: Clock) -> None:
-    limit = RateLimit(0.001, 1, stop=clock)
-    clock.set()
-    for _ in range(3):
-        limit.wait()
-    assert clock.waits == []
-
-
-def test_threads_share_one_rate(clock: Clock) -> None:
-    limit = RateLimit(10, 2, stop=clock)
-    with ThreadPoolExecutor(8) as pool:
-        for future in [pool.submit(limit.wait) for _ in range(40)]:
-            future.result()
-    assert len(clock.waits) <= 38
-    assert clock.now >= 1000 + 38 / 10 - 0.001
+from .calls import SEOUL, local, refused
+from .conftest import Clock
 
 
 @pytest.mark.parametrize("service", sorted(RATES))
@@ -143,9 +44,6 @@ def test_every_call_to_a_control_plane_waits_for_its_turn(service: str, monkeypa
 def test_the_burst_of_each_control_plane_is_what_aws_documents() -> None:
     assert RATES["apigatewayv2"] == (10, 40)
     assert RATES["lambda"][0] == 15
-
-
-# Waiting.
 
 
 def test_what_is_ready_is_not_waited_for(clock: Clock) -> None:
@@ -224,9 +122,6 @@ def test_an_error_of_a_call_together_is_raised() -> None:
         local().together(lambda: 1, lambda: 1 // 0)
 
 
-# Names and addresses.
-
-
 @pytest.mark.parametrize(
     ("region", "partition", "suffix"),
     [
@@ -264,9 +159,6 @@ def test_the_account_is_asked_for_once(moto: Callable[[], None]) -> None:
     assert aws.account == "123456789012"
     aws.client("sts").get_caller_identity = None
     assert aws.account == "123456789012"
-
-
-# Clients and credentials.
 
 
 def test_a_client_is_made_once_for_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,64 +218,3 @@ def test_every_item_of_every_page_is_listed(moto: Callable[[], None]) -> None:
         aws.client("logs").create_log_group(logGroupName=f"group-{number}")
     found = aws.pages("logs", "describe_log_groups", "logGroups", PaginationConfig={"PageSize": 2})
     assert [one["logGroupName"] for one in found] == [f"group-{number}" for number in range(7)]
-
-
-# What botocore does not try again by itself.
-
-
-def attempts_of(aws: Aws) -> list[Any]:
-    """The attempts that calls of STS's make; the list grows."""
-    made: list[Any] = []
-    aws.client("sts").meta.events.register("before-send", lambda request, **_: made.append(request))
-    return made
-
-
-def test_where_nobody_listens_no_second_attempt_is_made() -> None:
-    with socket.socket() as unheard:
-        unheard.bind(("127.0.0.1", 0))
-        aws = Aws(SEOUL, keys=("test", "test"), endpoint_url=f"http://127.0.0.1:{unheard.getsockname()[1]}")
-        made = attempts_of(aws)
-        with pytest.raises(EndpointConnectionError):
-            _ = aws.account
-    assert len(made) == 1
-
-
-def test_a_call_that_fails_after_the_stop_is_not_made_again() -> None:
-    aws = Aws(SEOUL, keys=("test", "test"))
-
-    def fail(**_: Any) -> Any:
-        aws.stop.set()
-        return AWSResponse("http://x", 500, {}, SimpleNamespace(stream=lambda: iter(()), read=lambda *_: b""))
-
-    aws.client("sts").meta.events.register_first("before-send", fail)
-    made = attempts_of(aws)
-    with pytest.raises(Interrupted):
-        _ = aws.account
-    assert len(made) == 1
-
-
-# Errors.
-
-
-@pytest.mark.parametrize("name", ["ResourceNotFoundException", "NotFoundException", "NoSuchEntity"])
-def test_what_does_not_exist_is_fine_where_that_is_fine(name: str) -> None:
-    with absent_is_fine():
-        raise refused(name)
-
-
-@pytest.mark.parametrize("name", ["ResourceInUseException", "EntityAlreadyExists", "ResourceAlreadyExistsException"])
-def test_what_exists_already_is_fine_where_that_is_fine(name: str) -> None:
-    with existing_is_fine():
-        raise refused(name)
-
-
-@pytest.mark.parametrize("fine", [absent_is_fine, existing_is_fine])
-def test_nothing_else_is_fine(fine: Callable[[], Any]) -> None:
-    with pytest.raises(ClientError), fine():
-        raise refused("AccessDeniedException")
-    with pytest.raises(KeyError), fine():
-        raise KeyError
-
-
-def test_an_error_without_a_code_has_an_empty_one() -> None:
-    assert code(ClientError({}, "Operation")) == ""

@@ -13,17 +13,19 @@ import pytest
 from rich.console import Console
 
 from chatops.deploy.plan import Action, Plan, Step
+from chatops.deploy.resource import Change
 from chatops.ops.connections import Connection
 from chatops.ops.roster import Roster
 from chatops.ops.watch import Reading
-from chatops.render import Output, status
+from chatops.render import status
+from chatops.render.output import Output
 from chatops.render.tables import connections_table
 from chatops.resources.log_group import LogGroup
 
-WHERE = {"stack": "chat", "account": "123456789012", "region": "ap-northeast-2"}
+from .screens import WHERE, Captured, is_plain, step
+
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
 LONG = "some-very-long-user-agent-of-a-program-that-has-much-to-say/1.2.3"
-Captured = pytest.CaptureFixture[str]
 
 
 def one(connection_id: str, address: str = "203.0.113.234", agent: str = AGENT, **ago: int) -> Connection:
@@ -165,3 +167,25 @@ def test_a_failing_function_is_no_healthy_one(capsys: Captured) -> None:
     out = capsys.readouterr().out
     assert "0 of 1 resources ok" in out
     assert "failing" in out
+
+
+def test_a_status_that_is_piped_loses_nothing(capsys: Captured) -> None:
+    since = datetime.now(timezone.utc) - timedelta(minutes=59, seconds=30)
+    only = Connection("Abcdefghijklmno=", True, since, since, "2001:db8:85a3:1111:2222:8a2e:370:7334", "wscat")
+    status.show(Output(), WHERE, Reading(Plan(()), {"websocket_url": "wss://x"}, Roster((only,), 1)))
+    out, err = capsys.readouterr()
+    assert is_plain(out)
+    (line,) = [line for line in out.splitlines() if "Abc" in line]
+    for part in ("Abcdefghijklmno=", "live", "59m", "2001:db8:85a3:1111:2222:8a2e:370:7334", "wscat"):
+        assert part in line
+    assert err == ""
+
+
+def test_a_status_counts_what_is_ok_and_names_what_is_not(capsys: Captured) -> None:
+    live = Change("stages.demo.deployment", "a", "b")
+    plan = Plan((step(Action.KEEP), step(Action.UPDATE, live)))
+    status.show(Output(), WHERE, Reading(plan, {"websocket_url": None}, Roster()))
+    out, err = capsys.readouterr()
+    assert "1 of 2 resources ok" in out
+    assert "not live" in out
+    assert "chatops up" in err

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from contextvars import copy_context
 from copy import copy
 from datetime import datetime
@@ -22,20 +21,10 @@ from botocore.utils import get_environ_proxies
 from . import attempts
 from .patience import LIMIT, Patience, countdown, pause_after
 from .rate import RateLimit
+from .refusal import passes_by_itself
 
 STACK_TAG = "chatops:stack"
 """Everything that chatops creates carries this tag; its value is the stack's name."""
-
-NOT_FOUND = {"ResourceNotFoundException", "NotFoundException", "NoSuchEntity", "NoSuchEntityException"}
-ALREADY_EXISTS = {
-    "ResourceAlreadyExistsException",
-    "ResourceInUseException",
-    "ResourceConflictException",
-    "EntityAlreadyExists",
-    "EntityAlreadyExistsException",
-    "ConflictException",
-}
-THROTTLED = {"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded"}
 
 RATES = {"apigatewayv2": (10.0, 40.0), "lambda": (15.0, 15.0), "iam": (15.0, 30.0)}
 """Requests per second and burst that each control plane takes from one account.
@@ -250,48 +239,3 @@ class Aws:
                     raise
             say(f"{text} {countdown(waited, limit)}")
             self.pause(pause_after(waited))
-
-
-def passes_by_itself(error: ClientError) -> bool:
-    """Whether any call may be made again after this refusal: too much was asked, or an API's other change is under way.
-
-    What Lambda refuses meanwhile is left to who calls it: there it may be more than another change that has to end.
-    """
-    return code(error) in THROTTLED or (code(error) == "ConflictException" and is_busy(error))
-
-
-def is_busy(error: ClientError) -> bool:
-    """Whether a call was refused because another change is under way: Lambda and API Gateway take one at a time.
-
-
-    https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-deployment.html
-    """
-    text = str(error)
-    if code(error) not in ("ResourceConflictException", "ConflictException") or "already exist" in text:
-        return False
-    return any(word in text for word in ("progress", "concurrent", "Pending"))
-
-
-def code(error: ClientError) -> str:
-    """AWS's own name of an error."""
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-@contextmanager
-def absent_is_fine() -> Iterator[None]:
-    """Ends the block quietly when the thing it asks for does not exist."""
-    try:
-        yield
-    except ClientError as error:
-        if code(error) not in NOT_FOUND:
-            raise
-
-
-@contextmanager
-def existing_is_fine() -> Iterator[None]:
-    """Ends the block quietly when the thing that it creates exists already."""
-    try:
-        yield
-    except ClientError as error:
-        if code(error) not in ALREADY_EXISTS or is_busy(error):
-            raise

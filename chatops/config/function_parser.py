@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from yaml.nodes import MappingNode
 
-from .config import HERE, WEBSOCKET_URL, Allow, Function, shipped
+from . import HERE, WEBSOCKET_URL, Allow, Function, shipped
 from .reader import Node, Reader, shown
 
 RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)

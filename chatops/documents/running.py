@@ -1,4 +1,4 @@
-"""What `--json` prints: plain documents made from plans, events and connections. Their shape is a promise."""
+"""What runs: its health, its connections, its logs, what was measured and found of it, and the local AWS."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from .deploy import events
-from .deploy.apply import Outcome
-from .deploy.plan import Action, Plan, Step
-from .deploy.resource import Live
-from .errors import explain
+from ..deploy.plan import Action, Step
+from ..deploy.resource import Live
+from ..times import iso
+from . import Document, error_document
 
 if TYPE_CHECKING:
-    from .ops.connections import Connection
-    from .ops.doctor.finding import Diagnosis, Finding
-    from .ops.find import Place
-    from .ops.metrics import Measured
-    from .ops.smoke import Report
-    from .ops.watch import Reading
-
-Document = dict[str, Any]
+    from ..local.server import Local
+    from ..ops.connections import Connection
+    from ..ops.doctor.finding import Diagnosis, Finding
+    from ..ops.find import Place
+    from ..ops.logs import Line
+    from ..ops.metrics import Measured
+    from ..ops.smoke import Report
+    from ..ops.watch import Reading
 
 STATES = {
     Action.KEEP: "ok",
@@ -34,71 +33,6 @@ STATES = {
 
 NOT_SERVED = re.compile(r"stages\.[^.]+(\.deployment)?")
 """The path of a stage that is missing or serves what is not ours: the routes exist, and nobody can reach them."""
-
-
-def error_document(error: BaseException) -> Document:
-    """An error: its code, what happened, why, and what to do next."""
-    told = explain(error)
-    return {"event": "error", "code": told.code, "what": told.what, "why": told.why, "hint": told.hint}
-
-
-def event_document(event: events.Event) -> Document:
-    """One thing that happened to one resource during an apply."""
-    name = {
-        events.Started: "started",
-        events.Progressed: "progress",
-        events.Finished: "finished",
-        events.Failed: "failed",
-        events.Skipped: "skipped",
-    }[type(event)]
-    document: Document = {"event": name, "resource": event.resource, "action": event.action.value}
-    if isinstance(event, events.Progressed):
-        document["text"] = event.text
-    elif isinstance(event, events.Finished):
-        document["seconds"] = round(event.seconds, 2)
-        if event.action in (Action.UPDATE, Action.ADOPT):
-            document["paths"] = list(event.paths)
-        if event.reason:
-            document["reason"] = event.reason
-    elif isinstance(event, events.Failed):
-        told = explain(event.error)
-        document |= {"code": told.code, "what": told.what, "why": told.why, "hint": told.hint}
-    return document
-
-
-def summary_document(where: Document, outcome: Outcome, outputs: Document) -> Document:
-    """How an apply ended."""
-    return {
-        "event": "summary",
-        **where,
-        "created": outcome.names(Action.CREATE),
-        "updated": outcome.names(Action.UPDATE),
-        "adopted": outcome.names(Action.ADOPT),
-        "deleted": outcome.names(Action.DELETE),
-        "unchanged": outcome.names(Action.KEEP),
-        "failed": sorted(outcome.failed),
-        "skipped": sorted(outcome.skipped),
-        "seconds": round(outcome.seconds, 2),
-        "outputs": outputs,
-    }
-
-
-def step_document(step: Step) -> Document:
-    """What would be done to one resource."""
-    changes = [{"path": one.path, "before": one.before, "after": one.after} for one in step.shown]
-    document: Document = {"resource": step.name, "action": step.action.value, "changes": changes}
-    if step.reason:
-        document["reason"] = step.reason
-    if step.hint:
-        document["hint"] = step.hint
-    if step.code:
-        document["code"] = step.code
-    return document
-
-
-def plan_document(where: Document, plan: Plan) -> Document:
-    """What `up` would do."""
-    return {**where, "in_sync": plan.in_sync, "steps": [step_document(step) for step in plan.steps]}
 
 
 def resource_state(step: Step, live: Live | None = None) -> str:
@@ -136,8 +70,8 @@ def connection_document(one: Connection, now: datetime) -> Document:
     return {
         "connection_id": one.connection_id,
         "state": one.state,
-        "connected_at": _iso(one.connected_at),
-        "last_active_at": _iso(one.last_active_at),
+        "connected_at": _utc(one.connected_at),
+        "last_active_at": _utc(one.last_active_at),
         "source_ip": one.source_ip,
         "user_agent": one.user_agent,
         "idle_seconds": one.idle_seconds(now),
@@ -186,8 +120,8 @@ def metrics_document(
     """What was measured; times in ISO 8601 and UTC, each the begin of a point."""
     return {
         **where,
-        "start": _iso(measured.start, "seconds"),
-        "end": _iso(measured.end, "seconds"),
+        "start": iso(measured.start, "seconds"),
+        "end": iso(measured.end, "seconds"),
         "period_seconds": measured.period,
         "note": note,
         "missing": list(missing),
@@ -222,5 +156,33 @@ def find_document(where: Mapping[str, Any], places: Sequence[Place]) -> Document
     return {**where, "regions": regions}
 
 
-def _iso(then: datetime | None, precision: str = "milliseconds") -> str | None:
-    return then.astimezone(timezone.utc).isoformat(timespec=precision).replace("+00:00", "Z") if then else None
+def line_document(line: Line) -> Document:
+    """One log event."""
+    known = {"connection_id": line.connection_id, "request_id": line.request_id}
+    told = {"time": iso(line.time), "function": line.function, "message": line.message}
+    return told | {key: value for key, value in known.items() if value}
+
+
+def local_document(local: Local) -> Document:
+    """Whether the local AWS runs, and where."""
+    return {
+        "running": local.is_running,
+        "endpoint_url": local.aws.url if local.aws else None,
+        "pid": local.aws.pid if local.aws else None,
+        "log": local.aws.log if local.aws else None,
+        "crashed": [one.pid for one in local.crashed],
+        "fronts": {
+            region: {
+                "url": one.url,
+                "pid": one.pid,
+                "log": one.log,
+                "running": one.find() is not None,
+                "options": local.front_options.get(region, []),
+            }
+            for region, one in local.fronts.items()
+        },
+    }
+
+
+def _utc(then: datetime | None) -> str | None:
+    return iso(then) if then else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 WEBSOCKET_URL = "{websocket_url}"
 """Stands for the chat's address in a function's environment."""
 OWN = "own"

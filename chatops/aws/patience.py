@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from .deploy.resource import progress
+from ..deploy.resource import progress
 
 LIMIT = 90.0
 """Seconds for which a call is made again."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chatops.endpoint import check
+from chatops.aws.endpoint import check
 from chatops.errors import UsageError
 
 WRONG = ["nonsense", "ftp://a", "http://", "http://[", "http://a b", "http://localhost:99999", "http://localhost:x"]
@@ -44,3 +44,18 @@ def test_a_profile_whose_endpoint_is_no_url_is_told(tmp_path: Path, monkeypatch:
     with pytest.raises(UsageError, match="endpoint_url in the AWS config file"):
         check(None, "work")
     check(None, "home")
+
+
+def test_the_endpoint_of_a_service_that_a_profile_uses_is_looked_at_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "aws").write_text(
+        "[profile work]\nservices = near\n[profile home]\nservices = far\n[profile lost]\nservices = nowhere\n"
+        "[services near]\ndynamodb =\n  endpoint_url = http://127.0.0.1:8000\niam =\n  endpoint_url = nonsense\n"
+        "[services far]\ndynamodb =\n  endpoint_url = http://127.0.0.1:8000\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws"))
+    with pytest.raises(UsageError, match="endpoint_url of iam in the AWS config file must be"):
+        check(None, "work")
+    check(None, "home")
+    check(None, "lost")

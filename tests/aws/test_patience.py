@@ -51,7 +51,7 @@ class Service:
         self.client = aws.client(service)
         self.client.meta.events.register("before-send", self._answer)
         listen(self.told.append)
-        monkeypatch.setattr("chatops.patience.time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr("chatops.aws.patience.time", SimpleNamespace(monotonic=lambda: self.now))
         monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=self._pass))
         monkeypatch.setattr(aws, "stop", SimpleNamespace(wait=self._pass))
         self._is_stopped = False

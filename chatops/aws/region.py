@@ -7,7 +7,7 @@ import os
 
 import botocore.session
 
-from .errors import NoRegion, UsageError
+from ..errors import NoRegion, UsageError
 
 LOCAL = "ap-northeast-2"
 """The region of a local run that names none."""

@@ -12,11 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chatops import config as config_module
-from chatops import function_parser
-from chatops.config import Allow, Config, load, shipped
+from chatops.config import Allow, Config, function_parser, load, shipped
+from chatops.config.function_parser import RETENTIONS
+from chatops.config.reader import question
 from chatops.errors import WRONG_USAGE, ConfigError, UsageError
-from chatops.function_parser import RETENTIONS
-from chatops.reader import question
 
 ONE = (
     "functions: {websocket-connect: {source: handlers/connect.py, %s}}\n"
@@ -722,7 +721,7 @@ def test_any_bytes_give_a_config_or_an_error_for_the_user(data: bytes) -> None:
 
 
 def test_the_shipped_file_is_the_repositorys() -> None:
-    root = Path(config_module.__file__).parents[1]
+    root = Path(config_module.__file__).parents[2]
     assert shipped("config.yaml").read_bytes() == (root / "config.yaml").read_bytes()
 
 

@@ -12,8 +12,10 @@ from chatops.deploy import events
 from chatops.deploy.plan import Action, Plan, Step
 from chatops.errors import UsageError
 from chatops.ops.doctor.finding import Diagnosis, error
-from chatops.render import Output, doctor
+from chatops.render import doctor
+from chatops.render import plan as plan_shown
 from chatops.render.advice import COMMANDS, Advice
+from chatops.render.output import Output
 from chatops.resources.log_group import LogGroup
 from chatops.session import Options, Session
 
@@ -61,8 +63,8 @@ def hints(output: Output) -> None:
     """A hint in everything that has one."""
     step = Step(LogGroup("chat", "send", 14), Action.BLOCKED, reason="why", hint="Run `chatops up`.")
     output.error(UsageError("a-code", "What", "why", "Run `chatops up`."))
-    output.plan({}, Plan((step,)))
-    output.blocked(Plan((step,)))
+    plan_shown.show(output, {}, Plan((step,)))
+    plan_shown.blocked(output, Plan((step,)))
     output.say("`chatops up`")
     doctor.show(output, Diagnosis((error("What", "why", "chatops up"),)))
     with output.watching() as emit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from .config import Function, Limit, Throttle
+from . import Function, Limit, Throttle
 from .reader import Node, Reader, shown, suggestion
 
 WEBSOCKET_KEY = r"\$(connect|disconnect|default)|[A-Za-z0-9_.-]{1,128}"

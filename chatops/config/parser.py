@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from .config import OWN, Config, Function, HttpApi, Table, Throttle, WebSocket
-from .errors import ConfigError, UsageError
+from ..errors import ConfigError, UsageError
+from . import OWN, Config, Function, HttpApi, Table, Throttle, WebSocket
 from .function_parser import FunctionParser, checked
 from .reader import Node, Reader
 from .route_parser import RouteParser

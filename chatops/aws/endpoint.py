@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from .errors import UsageError
+from ..errors import UsageError
 
 VARIABLE = "AWS_ENDPOINT_URL"
 """The variable for every service; one that goes on with `_` and a service's name is for that one.
@@ -36,9 +36,11 @@ def _configured(profile: str | None) -> Iterator[tuple[str, str]]:
     for name, value in os.environ.items():
         if value and (name == VARIABLE or name.startswith(f"{VARIABLE}_")):
             yield name, value
-    written = session.get_scoped_config().get("endpoint_url")
-    if written:
-        yield "endpoint_url in the AWS config file", written
+    written = session.get_scoped_config()
+    services = session.full_config.get("services", {}).get(written.get("services"), {})
+    for name, one in {"": written, **services}.items():
+        if isinstance(one, dict) and one.get("endpoint_url"):
+            yield f"endpoint_url {f'of {name} ' if name else ''}in the AWS config file", one["endpoint_url"]
 
 
 def _is_url(text: str) -> bool:

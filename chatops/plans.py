@@ -1,0 +1,94 @@
+"""Stack → plans: what makes AWS equal to it, what deletes it, and what is still there after that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from . import leftovers
+from .config import Table as TableConfig
+from .deploy import plan
+from .deploy.plan import Action, Plan, Step, observe
+from .deploy.resource import Blocked, Live, Resource, sharing
+from .resources.log_group import LogGroup
+from .resources.table import Table
+from .stack import Stack
+
+SERVICES = ("resourcegroupstaggingapi", "dynamodb", "logs", "apigatewayv2", "iam", "lambda")
+"""Whom a plan asks, in the order in which it does."""
+LOOKS = 4
+"""How often `down` looks again for log groups that come back."""
+
+
+def up(stack: Stack, *, adopt: bool = False) -> Plan:
+    """What makes AWS equal to the config."""
+    left, observed = _observe(stack, stack.resources, hearsay=True)
+    made = plan.plan_up(stack.resources, left, observed, stack.aws, adopt=adopt)
+    return replace(made, steps=tuple(_spare_rows(stack, step) for step in made.steps))
+
+
+def down(stack: Stack) -> Plan:
+    """What deletes everything of this stack, and of its earlier configs."""
+    left, observed = _observe(stack, stack.doomed)
+    return plan.plan_down([*stack.doomed, *left], observed)
+
+
+def remains(stack: Stack, deleted: Sequence[Resource] = ()) -> list[str]:
+    """The names of what exists of this stack and is its own, and of what was `deleted` and is back without a tag.
+
+    A function's last invocation can bring its log group back: that one is deleted again.
+    """
+    aws = stack.aws
+    for look in range(LOOKS):
+        left, observed = _observe(stack, stack.doomed)
+        unseen = [one for one in deleted if one.name not in observed and isinstance(one, LogGroup)]
+        observed |= observe(unseen, aws)
+        back = [one for one in deleted if _may_be_ours(observed.get(one.name), stack.config.stack)]
+        groups = [one for one in back if isinstance(one, LogGroup)]
+        if not groups or look == LOOKS - 1:
+            break
+        aws.together(*(partial(one.delete, aws, lambda _: None) for one in groups))
+        aws.pause(1.0)
+    ours = [step.resource for step in plan.plan_down([*stack.doomed, *left], observed).of(Action.DELETE)]
+    return sorted({one.name for one in (*ours, *back)})
+
+
+def is_there(stack: Stack, seen: Plan) -> bool:
+    """Whether anything that a plan has seen is the stack's own."""
+    return any(one and one.owner == stack.config.stack for one in seen.live.values())
+
+
+def tables(seen: Plan) -> list[TableConfig]:
+    """Every table of a plan that exists, of an earlier config too, with the key that it has."""
+    found = ((step.resource, seen.live.get(step.name)) for step in seen.steps)
+    return [
+        TableConfig(table.table, next(iter(live.properties["key"])))
+        for table, live in found
+        if isinstance(table, Table) and live
+    ]
+
+
+def _observe(
+    stack: Stack, resources: list[Resource], *, hearsay: bool = False
+) -> tuple[list[Resource], dict[str, Live | Blocked | None]]:
+    """What is left over from earlier configs, and the live state of that and of these resources."""
+    aws = stack.aws
+    with sharing(hearsay=hearsay):
+        left, observed = aws.together(lambda: leftovers.find(stack), lambda: observe(resources, aws))
+    with sharing():
+        return left, {**observed, **observe(left, aws)}
+
+
+def _spare_rows(stack: Stack, step: Step) -> Step:
+    """The step; a table that the config no longer names is not deleted while it lists connections."""
+    table = step.resource
+    if step.action is not Action.DELETE or not isinstance(table, Table):
+        return step
+    if table.is_empty(stack.aws):
+        return replace(step, resource=replace(table, spares_rows=True))
+    return Step(table, Action.KEEP, reason="not in the config any more, and holds rows; `down` deletes it")
+
+
+def _may_be_ours(seen: Live | Blocked | None, stack: str) -> bool:
+    return isinstance(seen, Live) and seen.owner in (None, stack)

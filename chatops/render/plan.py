@@ -1,0 +1,40 @@
+"""What would be done, property by property, and why it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.text import Text
+
+from ..deploy.plan import Action, Plan
+from ..documents.changes import blocked_document, plan_document
+from .output import Output
+from .steps import CHANGING, step_text
+
+
+def show(output: Output, where: Mapping[str, Any], plan: Plan) -> None:
+    """Every step that is not to keep things as they are, and how many there are of each kind."""
+    if output.as_json:
+        output.document(plan_document(where, plan))
+        return
+    for step in plan.steps:
+        if step.action is not Action.KEEP:
+            output.out.print(step_text(step, output.advised))
+    counts = {action: len(plan.of(action)) for action in Action}
+    told = [f"{count} to {action.value}" for action, count in counts.items() if count and action in CHANGING]
+    if counts[Action.BLOCKED]:
+        told.append(f"{counts[Action.BLOCKED]} blocked")
+    same = f"{counts[Action.KEEP]} unchanged"
+    output.out.print(Text("In sync: " + same if plan.in_sync else ", ".join([*told, same])))
+
+
+def blocked(output: Output, plan: Plan) -> None:
+    """Why a plan cannot be carried out."""
+    for step in plan.of(Action.BLOCKED):
+        if output.as_json:
+            output.document(blocked_document(step))
+        else:
+            output.err.print(step_text(step, output.advised))
+    if not output.as_json:
+        output.say("Nothing was changed.", "bold")

@@ -1,0 +1,149 @@
+"""Stack → plans: what they delete, spare and count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatops import plans
+from chatops.deploy.plan import Action, Plan, Step
+from chatops.deploy.resource import Blocked, Live
+from chatops.errors import ConfigError
+from chatops.resources.table import Table
+
+from .resources.stand import REGION, Scripted, ScriptedAws, client_error
+from .stacks import TWO_FUNCTIONS, nothing, stack
+
+pytestmark = pytest.mark.usefixtures("folder")
+
+
+def test_a_handler_that_cannot_be_packed_keeps_nothing_from_being_deleted(folder: Path) -> None:
+    (folder / "handlers").mkdir()
+    (folder / "handlers" / "connect.py").write_text("import nowhere\ndef f(:\n")
+    gone = client_error("ResourceNotFoundException")
+    aws = ScriptedAws(
+        resourcegroupstaggingapi=Scripted(get_resources={}),
+        iam=Scripted(list_roles={}, get_role=client_error("NoSuchEntity")),
+        apigatewayv2=Scripted(get_apis={"Items": []}),
+        dynamodb=Scripted(describe_table=gone),
+        lambda_=Scripted(get_function=gone),
+        logs=Scripted(describe_log_groups={}),
+    )
+    one = stack(TWO_FUNCTIONS, aws)
+    assert {step.name for step in plans.down(one).steps} >= {"function.a", "table.websocket-connections"}
+    with pytest.raises(ConfigError):
+        plans.up(one)
+
+
+def test_a_table_that_goes_with_up_spares_the_rows_that_came_since_the_plan_and_with_down_does_not() -> None:
+    arn = f"arn:aws:dynamodb:{REGION}:123456789012:table/old"
+    table = {"TableStatus": "ACTIVE", "TableArn": arn, "AttributeDefinitions": [], "KeySchema": []}
+    gone = client_error("ResourceNotFoundException")
+
+    class Dynamo(Scripted):
+        def describe_table(self, TableName: str) -> Any:  # noqa: N803
+            if TableName != "old":
+                raise gone
+            return {"Table": table}
+
+    dynamodb = Dynamo(
+        describe_time_to_live={"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}},
+        list_tags_of_resource={"Tags": [{"Key": "chatops:stack", "Value": "websocket-chat"}]},
+        scan=[{"Items": []}, {"Items": [{"connectionId": {"S": "new"}}]}],
+        delete_table={},
+    )
+    aws = ScriptedAws(
+        resourcegroupstaggingapi=Scripted(get_resources={"ResourceTagMappingList": [{"ResourceARN": arn}]}),
+        iam=Scripted(list_roles={}, get_role=client_error("NoSuchEntity")),
+        apigatewayv2=Scripted(get_apis={"Items": []}),
+        dynamodb=dynamodb,
+        lambda_=Scripted(get_function=gone),
+        logs=Scripted(describe_log_groups={}),
+    )
+    (step,) = plans.up(stack(TWO_FUNCTIONS, aws)).of(Action.DELETE)
+    with pytest.raises(Blocked, match="lists connections again"):
+        step.resource.delete(aws, nothing)
+    assert "delete_table" not in dynamodb.called()
+    assert all(one["ConsistentRead"] for one in dynamodb.given("scan"))
+    (step,) = plans.down(stack(TWO_FUNCTIONS, aws)).of(Action.DELETE)
+    table["TableStatus"] = "ACTIVE"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Dynamo, "describe_table", lambda self, TableName: (_ for _ in ()).throw(gone))  # noqa: N803
+        step.resource.delete(aws, nothing)
+    assert "delete_table" in dynamodb.called()
+
+
+def test_what_only_has_our_names_does_not_make_a_stack() -> None:
+    one = stack()
+    name = "table.websocket-connections"
+    assert not plans.is_there(one, Plan((), {name: Live({}, owner="other"), "role.a": Live({}), "role.b": None}))
+    assert plans.is_there(one, Plan((), {name: Live({}, owner="other"), "role.a": Live({}, owner="websocket-chat")}))
+
+
+def test_the_tables_of_a_plan_are_those_that_exist_each_by_the_key_that_it_has() -> None:
+    one = stack("table: {key: other}\n")
+    old, gone = Table("websocket-chat", "old", ""), Table("websocket-chat", "gone", "")
+    steps = tuple(Step(resource, Action.DELETE) for resource in (*one.resources, old, gone))
+    live = {
+        "table.websocket-connections": Live({"key": {"connectionId": "S"}}),
+        "table.old": Live({"key": {"id": "S", "sort": "N"}}),
+    }
+    found = [(table.name, table.key) for table in plans.tables(Plan(steps, live))]
+    assert found == [("websocket-connections", "connectionId"), ("old", "id")]
+
+
+def test_a_function_taken_out_of_the_config_is_deleted_with_its_role_and_log_group() -> None:
+    gone = client_error("ResourceNotFoundException")
+    arn = f"arn:aws:lambda:{REGION}:123456789012:function:old"
+    configuration = {"MemorySize": 1, "Timeout": 1, "Role": "r", "CodeSha256": "c", "FunctionArn": arn}
+    tags = {"chatops:stack": "websocket-chat"}
+    group = {"logGroups": [{"logGroupName": "/aws/lambda/old", "retentionInDays": 14}]}
+    live_role = {
+        "Arn": "r",
+        "Path": "/",
+        "AssumeRolePolicyDocument": {},
+        "Tags": [{"Key": "chatops:stack", "Value": "websocket-chat"}],
+    }
+
+    class Lambda(Scripted):
+        def __getattr__(self, name: str) -> Any:
+            if name == "get_function":
+                return self._get_function
+            return super().__getattr__(name)
+
+        def _get_function(self, FunctionName: str) -> Any:  # noqa: N803
+            if FunctionName != "old":
+                raise gone
+            return {"Configuration": configuration, "Tags": tags}
+
+    class Iam(Scripted):
+        def __getattr__(self, name: str) -> Any:
+            if name == "get_role":
+                return self._get_role
+            return super().__getattr__(name)
+
+        def _get_role(self, RoleName: str) -> Any:  # noqa: N803
+            if RoleName != f"old-{REGION}":
+                raise client_error("NoSuchEntity")
+            return {"Role": live_role}
+
+    aws = ScriptedAws(
+        resourcegroupstaggingapi=Scripted(get_resources={"ResourceTagMappingList": [{"ResourceARN": arn}]}),
+        iam=Iam(
+            list_roles={"Roles": [{"RoleName": f"old-{REGION}"}]},
+            list_role_policies={},
+            get_role_policy=gone,
+            list_attached_role_policies={},
+        ),
+        apigatewayv2=Scripted(get_apis={"Items": []}),
+        dynamodb=Scripted(describe_table=gone),
+        lambda_=Lambda(),
+        logs=Scripted(describe_log_groups=group, list_tags_for_resource={"tags": tags}),
+    )
+    plan = plans.up(stack(TWO_FUNCTIONS, aws))
+    deleted = [step.name for step in plan.of(Action.DELETE)]
+    assert deleted[0] == "function.old"
+    assert sorted(deleted) == ["function.old", "log_group./aws/lambda/old", f"role.old-{REGION}"]
+    assert all(step.action is Action.CREATE for step in plan.steps if step.name not in deleted)
