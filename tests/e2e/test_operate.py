@@ -10,6 +10,7 @@ import threading
 import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -216,9 +217,10 @@ def crowd(deployed: Chatops) -> Iterator[None]:
     over, url = threading.Event(), deployed.url()
 
     def come_and_go() -> None:
-        there: deque[Any] = deque()
+        there: deque[ExitStack] = deque()
         while not over.is_set():
-            there.append(websockets.connect(url, open_timeout=20, proxy=None))
+            there.append(ExitStack())
+            there[-1].enter_context(websockets.connect(url, open_timeout=20, proxy=None))
             if len(there) > 5:
                 there.popleft().close()
         for one in there:
