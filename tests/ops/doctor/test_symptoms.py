@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,11 +24,11 @@ from chatops.ops.doctor.symptom import Symptom
 from chatops.ops.doctor.symptoms import SYMPTOMS, in_log, recognise
 from chatops.stack import Stack
 
-from .stand_ins import KEYS, REGION, SMALL, Proxy, front_of, proxy_before, reset, stack_of, up
+from ..stand_ins import KEYS, REGION, SMALL, Proxy, front_of, stack_of, up
+from .breakages import again, api_id, repair, say
 
-pytestmark = pytest.mark.e2e
 TABLE = "websocket-connections"
-TROUBLESHOOTING = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
+TROUBLESHOOTING = Path(__file__).parents[3] / "docs" / "troubleshooting.md"
 
 
 def named(name: str) -> Symptom:
@@ -37,47 +36,20 @@ def named(name: str) -> Symptom:
 
 
 @pytest.fixture(scope="module")
-def chat(ministack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, Stack]]:
-    """A chat that is up, with API Gateway's WebSocket side before it."""
-    with pytest.MonkeyPatch.context() as patch, proxy_before(ministack) as proxy, front_of(ministack) as front:
-        patch.setattr("chatops.aws.RATES", {})
-        reset(ministack)
-        aws = Aws(REGION, endpoint_url=proxy.url, front_url=front, keys=KEYS)
-        yield proxy, up(stack_of(tmp_path_factory.mktemp("stack"), aws))
+def chat(standing: tuple[Proxy, Stack], ministack: str) -> Iterator[Stack]:
+    """The stack with API Gateway's WebSocket side before it, of which its functions are told for as long."""
+    proxy, stack = standing
+    with front_of(ministack) as front:
+        yield up(Stack(stack.config, Aws(REGION, endpoint_url=proxy.url, front_url=front, keys=KEYS)))
+    up(again(stack))
 
 
 @pytest.fixture
-def stack(chat: tuple[Proxy, Stack]) -> Iterator[Stack]:
-    """The chat's stack, to be broken; repaired afterwards, and its table and logs emptied."""
-    yield chat[1]
-    chat[0].forget()
-    up(again(chat[1]))
-    logs, dynamodb = chat[1].aws.client("logs"), chat[1].aws.client("dynamodb")
-    for name in chat[1].config.functions:
-        for stream in logs.describe_log_streams(logGroupName=f"/aws/lambda/{name}")["logStreams"]:
-            logs.delete_log_stream(logGroupName=f"/aws/lambda/{name}", logStreamName=stream["logStreamName"])
-    for row in dynamodb.scan(TableName=TABLE)["Items"]:
-        dynamodb.delete_item(TableName=TABLE, Key=row_key(row))
-
-
-@pytest.fixture
-def proxy(chat: tuple[Proxy, Stack]) -> Iterator[Proxy]:
-    yield chat[0]
-    chat[0].forget()
-
-
-def row_key(row: Any) -> Any:
-    return {"connectionId": row["connectionId"]}
-
-
-def again(stack: Stack) -> Stack:
-    return Stack(stack.config, stack.aws)
-
-
-def api_id(stack: Stack) -> str:
-    live = stack.websocket.observe(stack.aws, lambda _: None)
-    assert live
-    return live.outputs["api_id"]
+def stack(proxy: Proxy, chat: Stack) -> Iterator[Stack]:
+    """The chat's stack, to be broken: afterwards it is repaired."""
+    yield chat
+    proxy.forget()
+    repair(chat)
 
 
 def join(stack: Stack) -> ClientConnection:
@@ -91,7 +63,13 @@ def invoke(stack: Stack, function: str, event: dict[str, Any]) -> None:
 
 def event(stack: Stack, route: str, body: str | None = None) -> dict[str, Any]:
     """An event as API Gateway sends it, of a connection that never was."""
-    request = {"routeKey": route, "connectionId": "gone=", "requestId": "r", "apiId": api_id(stack), "stage": "demo"}
+    request = {
+        "routeKey": route,
+        "connectionId": "gone=",
+        "requestId": "r",
+        "apiId": api_id(stack.aws),
+        "stage": "demo",
+    }
     return {"requestContext": request, "body": body, "isBase64Encoded": False}
 
 
@@ -122,14 +100,6 @@ def put_code(stack: Stack, function: str, source: str, **configuration: Any) -> 
         client.get_waiter("function_updated_v2").wait(FunctionName=function, WaiterConfig={"Delay": 0.1})
 
 
-def say(stack: Stack, line: str) -> None:
-    """Puts a line into the send function's log."""
-    logs, group = stack.aws.client("logs"), "/aws/lambda/websocket-send"
-    logs.create_log_stream(logGroupName=group, logStreamName="by hand")
-    one = {"timestamp": int(time.time() * 1000), "message": line}
-    logs.put_log_events(logGroupName=group, logStreamName="by hand", logEvents=[one])
-
-
 # In the functions' logs: the doctor itself finds them.
 
 
@@ -157,7 +127,7 @@ def sleep_too_long(stack: Stack) -> None:
 
 def post_to_one_who_is_gone(stack: Stack) -> None:
     """As handlers do that do not expect it."""
-    url = f"{stack.aws.front_url}/{api_id(stack)}/demo"
+    url = f"{stack.aws.front_url}/{api_id(stack.aws)}/demo"
     source = (
         "import boto3\ndef lambda_handler(*_):\n"
         f"    client = boto3.client('apigatewaymanagementapi', endpoint_url='{url}')\n"
@@ -172,7 +142,7 @@ def post_too_much(stack: Stack) -> None:
     put_code(stack, "websocket-send", POST_TOO_MUCH)
     with join(stack):
         rows = stack.aws.client("dynamodb").scan(TableName=TABLE)["Items"]
-        url = f"{stack.aws.front_url}/{api_id(stack)}/demo"
+        url = f"{stack.aws.front_url}/{api_id(stack.aws)}/demo"
         invoke(stack, "websocket-send", {"url": url, "id": rows[0]["connectionId"]["S"]})
 
 
@@ -209,10 +179,13 @@ def saying(line: str) -> Callable[[Stack], None]:
 
 
 KILLED = "RequestId: 7c64dad4 Error: Runtime exited with error: signal: killed"
+
 THROTTLED = (
     '{"event": "post_failed", "connectionId": "x", "status": 429, "error": "{\\"message\\": \\"Too Many Requests\\"}"}'
 )
+
 NOT_LOADED = "[ERROR] Runtime.ImportModuleError: Unable to import module 'send': No module named 'x'\rTraceback (most"
+
 NO_URL = '{"event": "page", "status": 500, "error": "NoWebSocketUrl"}'
 
 PROVOKED_IN_LOGS: list[tuple[str, Callable[[Stack], None]]] = [
@@ -231,6 +204,7 @@ PROVOKED_IN_LOGS: list[tuple[str, Callable[[Stack], None]]] = [
 ]
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(("name", "provoke"), PROVOKED_IN_LOGS, ids=[name for name, _ in PROVOKED_IN_LOGS])
 def test_the_doctor_finds_it_in_a_functions_log_with_its_cause_and_cure(
     stack: Stack, name: str, provoke: Callable[[Stack], None]
@@ -296,7 +270,7 @@ def a_function_that_takes_too_long(stack: Stack, proxy: Proxy) -> str:
 
 def wait_for_functions(stack: Stack, milliseconds: int) -> None:
     """Sets for how long API Gateway waits for the send function; by hand, for chatops leaves that at 29 seconds."""
-    gateway, api = stack.aws.client("apigatewayv2"), api_id(stack)
+    gateway, api = stack.aws.client("apigatewayv2"), api_id(stack.aws)
     for one in gateway.get_integrations(ApiId=api)["Items"]:
         if "websocket-send" in one["IntegrationUri"]:
             gateway.update_integration(ApiId=api, IntegrationId=one["IntegrationId"], TimeoutInMillis=milliseconds)
@@ -359,8 +333,11 @@ def log_a_stage(aws: Aws) -> Any:
 
 
 ASSUMED = "The role defined for the function cannot be assumed by Lambda."
+
 LOG_ROLE = "CloudWatch Logs role ARN must be set in account settings to enable logging"
+
 EXPIRED = "Signature expired: 20250101T000000Z is now earlier than 20250101T001000Z (20250101T001500Z - 5 min.)"
+
 SESSION_OVER = "The security token included in the request is expired"
 
 PROVOKED_ELSEWHERE: list[tuple[str, Callable[[Stack, Proxy], str]]] = [
@@ -380,6 +357,7 @@ PROVOKED_ELSEWHERE: list[tuple[str, Callable[[Stack, Proxy], str]]] = [
 ]
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     ("name", "provoke"), PROVOKED_ELSEWHERE, ids=[f"{name} {one.__name__}" for name, one in PROVOKED_ELSEWHERE]
 )

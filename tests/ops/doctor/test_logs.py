@@ -1,0 +1,79 @@
+"""What the functions' logs say is wrong, and for how long that counts."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from chatops.ops.doctor import examine, logs
+from chatops.ops.doctor.finding import Severity
+from chatops.stack import Stack
+
+from ..stand_ins import Answer, Proxy, Request
+from .breakages import WARNING, again, bad, say
+
+
+@pytest.mark.e2e
+def test_what_a_function_said_often_is_told_once_with_its_number_and_last_line(stack: Stack) -> None:
+    say(stack, "START", "2025 Task timed out after 29.00 seconds", "END", "2025 Task timed out after 29.01 seconds")
+    (found,) = bad(examine(lambda: again(stack)))
+    assert found.what == "websocket-send: Task timed out, 2 times, last just now"
+    assert "29.01 seconds" in found.why
+
+
+@pytest.mark.e2e
+def test_what_has_not_come_back_for_a_while_is_only_a_warning(stack: Stack) -> None:
+    say(stack, "Task timed out after 29.00 seconds", ago=logs.RECENT + 60)
+    (found,) = bad(examine(lambda: again(stack)))
+    assert found.severity is WARNING
+    assert "not since: it may be mended" in found.what
+
+
+@pytest.mark.e2e
+def test_what_was_said_before_the_time_that_is_asked_for_is_not_told(stack: Stack) -> None:
+    say(stack, "Task timed out after 29.00 seconds", ago=7200)
+    assert bad(examine(lambda: again(stack), since=3600)) == []
+    assert len(bad(examine(lambda: again(stack), since=9000))) == 1
+
+
+@pytest.mark.e2e
+def test_a_log_that_takes_too_long_to_search_is_told(
+    proxy: Proxy, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CloudWatch gives empty pages while it searches."""
+    monkeypatch.setattr(logs, "PATIENCE", 0.3)
+    numbers = itertools.count()
+
+    def page(one: Request) -> Answer | None:
+        body = json.dumps({"events": [], "nextToken": str(next(numbers))})
+        return Answer(200, body) if one.operation == "FilterLogEvents" else None
+
+    proxy.rules.append(page)
+    diagnosis = examine(lambda: again(stack))
+    told = [one.what for one in diagnosis.of(Severity.INFO)]
+    assert "The log of websocket-send was searched in part only" in told
+    assert not [one for one in diagnosis.of(Severity.OK) if "show no trouble" in one.what]
+
+
+def test_on_aws_the_logs_are_searched_by_words_that_every_symptom_of_theirs_has() -> None:
+    """Sent as a filter pattern: any of these words, at most 1,024 characters, each word in the lines it is to find."""
+    asked: list[dict[str, Any]] = []
+
+    def paginate(**arguments: Any) -> list[Any]:
+        asked.append(arguments)
+        return []
+
+    paginator = SimpleNamespace(paginate=paginate)
+    client = SimpleNamespace(get_paginator=lambda _: paginator)
+    patient = SimpleNamespace(is_local=False, since=60, now=1e9, aws=SimpleNamespace(client=lambda _: client))
+    assert list(logs._pages(patient, "/aws/lambda/x")) == []  # type: ignore[arg-type]
+    pattern = asked[0]["filterPattern"]
+    assert '?"Task timed out"' in pattern and "?" + '"Traceback"' in pattern
+    assert len(pattern) <= 1024
+    patient.since = 10**12
+    list(logs._pages(patient, "/aws/lambda/x"))  # type: ignore[arg-type]
+    assert asked[1]["startTime"] == 0, "and not before there was time"
