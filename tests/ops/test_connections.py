@@ -1,17 +1,13 @@
-"""The chat's connections: every row of every page, and asked one by one whether they live."""
+"""The chat's connections: every row of every page, asked whether they live, written to, closed and pruned."""
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from chatops.aws import Aws
@@ -20,84 +16,7 @@ from chatops.ops import connections
 from chatops.ops.connections import Connection
 from chatops.ops.management import Management
 
-NOON = datetime(2025, 1, 31, 12, tzinfo=timezone.utc)
-LIVE = {
-    "connectedAt": "2025-01-31T11:00:00.125Z",
-    "lastActiveAt": "2025-01-31T11:59:30Z",
-    "identity": {"sourceIp": "192.0.2.1", "userAgent": "wscat"},
-}
-
-
-class Quick(Aws):
-    """AWS without the waiting."""
-
-    def pause(self, seconds: float) -> None:
-        pass
-
-
-@pytest.fixture
-def aws() -> Aws:
-    return Quick("ap-northeast-2", endpoint_url="http://127.0.0.1:1", keys=("test", "test"))
-
-
-class Gateway:
-    """An @connections endpoint whose answers are written down, by connection."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, list[tuple[int, Any]]] = {}
-        self.asked: list[tuple[str, str]] = []
-        self.posted: dict[str, bytes] = {}
-        self.headers: list[str] = []
-        self._lock = threading.Lock()
-
-    def answer(self, method: str, connection_id: str, body: bytes, authorization: str) -> tuple[int, Any]:
-        with self._lock:
-            self.asked.append((method, connection_id))
-            self.posted[connection_id] = body
-            self.headers.append(authorization)
-            answers = self.answers.get(connection_id, [(410, None)])
-            return answers.pop(0) if len(answers) > 1 else answers[0]
-
-
-@pytest.fixture
-def gateway() -> Gateway:
-    return Gateway()
-
-
-@pytest.fixture
-def management(aws: Aws, gateway: Gateway) -> Iterator[Management]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            connection_id = unquote(self.path.rpartition("/")[2])
-            authorization = self.headers["Authorization"] or ""
-            status, answer = gateway.answer(self.command, connection_id, body, authorization)
-            data = b"" if answer is None else answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def do_POST(self) -> None:
-            self.do_GET()
-
-        def do_DELETE(self) -> None:
-            self.do_GET()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield Management(aws, f"http://127.0.0.1:{server.server_port}/abc/demo")
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+from .gateway import LIVE, NOON, Gateway
 
 
 def scan(aws: Aws, *pages: dict[str, Any], **given: Any) -> Stubber:
@@ -196,76 +115,6 @@ def test_a_live_connection_is_told_with_what_api_gateway_knows(gateway: Gateway,
     assert (one.state, one.age_seconds(NOON), one.idle_seconds(NOON)) == ("live", 3599, 30)
 
 
-@pytest.mark.parametrize("body", [None, {"message": None}, {"Message": "Gone", "code": "GoneException"}, b"<html>"])
-def test_a_gone_connection_is_told_by_the_status_whatever_the_body(
-    gateway: Gateway, management: Management, body: Any
-) -> None:
-    gateway.answers["a="] = [(410, body)]
-    (one,) = connections.probe(management, [Connection("a=", connected_at=NOON)])
-    assert one == Connection("a=", False, NOON)
-    assert one.state == "stale"
-
-
-@pytest.mark.parametrize("message", ["Invalid connectionId: a=", "Invalid Connection Id"])
-def test_an_id_that_api_gateway_never_gave_is_stale(gateway: Gateway, management: Management, message: str) -> None:
-    gateway.answers["a="] = [(400, {"message": message})]
-    (one,) = connections.probe(management, [Connection("a=")])
-    assert one.state == "stale"
-
-
-@pytest.mark.parametrize(
-    ("status", "body"),
-    [(404, None), (404, {"message": "Not Found"}), (404, b"<html>"), (400, None), (400, b"<html>Bad Request</html>")],
-)
-def test_what_a_stranger_answers_makes_no_row_stale(
-    gateway: Gateway, management: Management, status: int, body: Any
-) -> None:
-    gateway.answers["a="] = [(status, body)]
-    with pytest.raises(ClientError):
-        connections.probe(management, [Connection("a=")])
-
-
-class Broken:
-    """An HTTP pool whose first requests fail, each with one of these errors."""
-
-    def __init__(self, management: Management, *errors: Exception) -> None:
-        self.errors, self.send_whole = list(errors), management._http.send
-        management._http.send = self.send
-
-    def send(self, request: Any) -> Any:
-        if self.errors:
-            raise self.errors.pop(0)
-        return self.send_whole(request)
-
-
-REFUSED = EndpointConnectionError(endpoint_url="https://x", error="refused")
-SLOW = ConnectTimeoutError(endpoint_url="https://x")
-LOST = ReadTimeoutError(endpoint_url="https://x")
-
-
-@pytest.mark.parametrize("error", [REFUSED, SLOW, LOST])
-def test_one_failed_connect_among_many_ends_nothing(gateway: Gateway, management: Management, error: Exception) -> None:
-    rows = [Connection(f"c{number}=") for number in range(50)]
-    gateway.answers = {one.connection_id: [(200, LIVE)] for one in rows}
-    Broken(management, error, error)
-    assert [one.is_live for one in connections.probe(management, rows)] == [True] * 50
-
-
-@pytest.mark.parametrize(("error", "sent"), [(REFUSED, 1), (SLOW, 1), (LOST, 0)])
-def test_a_post_is_made_again_only_when_nothing_of_it_was_sent(
-    gateway: Gateway, management: Management, error: Exception, sent: int
-) -> None:
-    gateway.answers["a="] = [(200, None)]
-    Broken(management, error)
-    assert connections.send(management, [Connection("a=")], "hi").done == sent
-
-
-def test_a_network_that_stays_away_is_told(management: Management) -> None:
-    Broken(management, *[REFUSED] * 100)
-    with pytest.raises(EndpointConnectionError):
-        connections.probe(management, [Connection("a=")])
-
-
 def test_each_is_asked_about_once_and_told_in_its_place(gateway: Gateway, management: Management) -> None:
     rows = [Connection(f"c{number}=") for number in range(200)]
     for one in rows[::2]:
@@ -279,39 +128,6 @@ def test_each_is_asked_about_once_and_told_in_its_place(gateway: Gateway, manage
 def test_nobody_is_asked_when_there_is_nobody(gateway: Gateway, management: Management) -> None:
     assert connections.probe(management, []) == []
     assert gateway.asked == []
-
-
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_passing_refusal_makes_nobody_stale_and_is_asked_again(
-    gateway: Gateway, management: Management, status: int
-) -> None:
-    gateway.answers["a="] = [(status, None), (status, None), (200, LIVE)]
-    (one,) = connections.probe(management, [Connection("a=")])
-    assert one.is_live is True
-    assert len(gateway.asked) == 3
-
-
-@pytest.mark.parametrize("status", [403, 429])
-def test_a_refusal_that_does_not_pass_is_raised_and_makes_nobody_stale(
-    gateway: Gateway, management: Management, status: int
-) -> None:
-    gateway.answers["a="] = [(status, {"message": "Forbidden"})]
-    with pytest.raises(ClientError, match="Forbidden"):
-        connections.probe(management, [Connection("a=")])
-
-
-def test_an_id_with_any_characters_arrives_as_it_is(gateway: Gateway, management: Management) -> None:
-    wild = "a/b=?c&d%20 ü"
-    gateway.answers[wild] = [(200, LIVE)]
-    (one,) = connections.probe(management, [Connection(wild)])
-    assert one.is_live is True
-    assert gateway.asked == [("GET", wild)]
-
-
-def test_every_request_is_signed(gateway: Gateway, management: Management) -> None:
-    connections.probe(management, [Connection("a=")])
-    assert "Credential=test/" in gateway.headers[0]
-    assert "/ap-northeast-2/execute-api/aws4_request" in gateway.headers[0]
 
 
 @pytest.mark.parametrize("message", ["Hello! bs~", "안녕 👋", "", "\x00\x1b", '{"a": 1}'])
