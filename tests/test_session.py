@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import ProfileNotFound
 
 from chatops.errors import WRONG_USAGE, UsageError, explain
 from chatops.session import Options, Session
@@ -47,55 +46,6 @@ def test_the_flag_wins_over_everything(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_config_wins_over_environment_and_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", IRELAND)
     assert session(f"region: {TOKYO}", profile="work").region == TOKYO
-
-
-@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
-def test_the_environment_wins_over_the_profile(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
-    monkeypatch.setenv(variable, IRELAND)
-    assert session(profile="work").region == IRELAND
-
-
-def test_aws_region_wins_over_aws_default_region(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_REGION", IRELAND)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", TOKYO)
-    assert session().region == IRELAND
-
-
-def test_the_profile_is_the_last_to_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert session(profile="work").region == OHIO
-    monkeypatch.setenv("AWS_PROFILE", "work")
-    assert session().region == OHIO
-
-
-def test_no_region_at_all_is_never_a_silent_default() -> None:
-    error = refusal(lambda: session().region)
-    assert "No region" in error.what
-    for place in ("--region", "config", "AWS_REGION", "profile"):
-        assert place in error.why
-    assert "--region" in error.hint
-
-
-@pytest.mark.parametrize("place", ["flag", "config", "environment"])
-def test_a_region_that_does_not_exist_is_told_with_the_one_that_is_meant(
-    monkeypatch: pytest.MonkeyPatch, place: str
-) -> None:
-    wrong = "ap-northest-2"
-    if place == "environment":
-        monkeypatch.setenv("AWS_REGION", wrong)
-    one = session(f"region: {wrong}" if place == "config" else "", **({"region": wrong} if place == "flag" else {}))
-    error = refusal(lambda: one.region)
-    assert wrong in error.what
-    assert error.hint == f"Did you mean {SEOUL}?"
-
-
-def test_a_region_that_is_like_no_other_may_be_a_new_one() -> None:
-    assert "boto3" in refusal(lambda: session(region="moon").region).hint
-
-
-def test_a_profile_that_does_not_exist_is_wrong_usage() -> None:
-    with pytest.raises(ProfileNotFound) as raised:
-        _ = session(profile="nobody").region
-    assert explain(raised.value).exit_code == WRONG_USAGE
 
 
 def test_another_account_than_the_pinned_one_is_refused(moto: Callable[[], None]) -> None:
