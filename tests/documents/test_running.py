@@ -12,6 +12,7 @@ from chatops.deploy.resource import Change, Live
 from chatops.documents import running as documents
 from chatops.errors import UsageError
 from chatops.ops.connections import Connection
+from chatops.ops.logs import Line
 from chatops.ops.roster import Roster
 from chatops.ops.smoke import Check, Report
 from chatops.ops.watch import Reading
@@ -142,3 +143,16 @@ def test_a_smoke_test_has_every_check_and_the_percentiles() -> None:
         {"name": "broadcast", "ok": False, "milliseconds": 5.0, "detail": "lost"},
     ]
     assert {"p50_ms", "p95_ms"} <= set(document)
+
+
+def test_a_log_lines_document_has_the_promised_fields() -> None:
+    at = datetime(2025, 1, 31, 9, 30, 0, 125_000, timezone.utc)
+    line = Line(at, "websocket-send", '{"event": "ping"}\t\x1b[31m', "r-1", "A=", "A=")
+    assert documents.line_document(line) == {
+        "time": "2025-01-31T09:30:00.125Z",
+        "function": "websocket-send",
+        "message": '{"event": "ping"}\t\x1b[31m',
+        "connection_id": "A=",
+        "request_id": "r-1",
+    }
+    assert documents.line_document(Line(at, "websocket-send", "x")).keys() == {"time", "function", "message"}

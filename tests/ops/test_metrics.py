@@ -1,4 +1,4 @@
-"""Metrics: what is asked of CloudWatch, what is made of its answers, and how it looks."""
+"""Metrics: what is asked of CloudWatch, and what is made of its answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from chatops.aws import Aws
 from chatops.commands import diagnose
 from chatops.ops import metrics
 from chatops.ops.metrics import Measured
-from chatops.render.metrics import BARS, number, plot
 
 from .stand_ins import KEYS, REGION, Proxy, proxy_before, reset, stack_of, up
 
@@ -125,21 +124,6 @@ def test_more_than_five_hundred_queries_are_divided(proxy: Proxy, aws: Aws) -> N
     measured = metrics.measure(aws, subjects, HOUR)
     assert len([one for one in proxy.seen if one.operation == "GetMetricData"]) == 2
     assert not measured.is_empty
-
-
-def test_a_plot_shows_nothing_measured_zero_a_little_and_the_highest() -> None:
-    assert plot([None, 0, 1, 1000, 500]) == f"·{BARS[0]}{BARS[1]}{BARS[-1]}{BARS[4]}"
-    assert plot([None, None]) == "··"
-    assert plot([0, 0]) == BARS[0] * 2
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0, "0"), (0.41, "0.4"), (7, "7"), (9.97, "10"), (9999, "9999"), (12345, "12k"), (3.4e6, "3.4M"), (34e6, "34M")],
-)
-def test_a_number_takes_four_characters_at_most(value: float, text: str) -> None:
-    assert number(value) == text
-    assert len(number(value)) <= 4
 
 
 def test_what_has_no_data_says_so_in_text_and_json(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:

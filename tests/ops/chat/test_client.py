@@ -17,7 +17,7 @@ from websockets.asyncio.server import ServerConnection
 from chatops.errors import ChatopsError
 from chatops.ops.chat import client as chat_client
 from chatops.ops.chat.client import Client, Item
-from chatops.ops.chat.line import Line, Overlap, Times
+from chatops.ops.chat.line import Times
 from chatops.ops.chat.outbox import Unconfirmed
 from chatops.ops.chat.wire import MESSAGE_LIMIT, Message, Notice
 
@@ -287,14 +287,6 @@ def test_after_a_sleep_the_connection_is_asked_for_a_sign_of_life_at_once(monkey
     run(scene())
 
 
-def test_delays_grow_are_scattered_and_end_at_the_longest() -> None:
-    times = Times(first_delay=1, longest_delay=30)
-    drawn = {failures: [times.delay(failures) for _ in range(300)] for failures in (0, 1, 2, 4, 100)}
-    for failures, longest in ((0, 1), (1, 1), (2, 2), (4, 8), (100, 30)):
-        assert 0.25 <= min(drawn[failures]) <= 0.25 + longest / 10
-        assert 0.9 * longest <= max(drawn[failures]) <= longest
-
-
 def test_a_fresh_connection_takes_over_without_a_message_lost_or_shown_twice() -> None:
     async def scene() -> None:
         times = Times(renewal=0.5, overlap=0.3, answer=5)
@@ -376,9 +368,3 @@ def test_leaving_closes_the_connection_politely() -> None:
         assert connection.close_code == 1000
 
     run(scene())
-
-
-def test_while_two_connections_bring_the_same_broadcasts_each_counts_once() -> None:
-    overlap, old, new = Overlap(), Line(None, 0), Line(None, 0)
-    brought = [(old, "a"), (new, "a"), (new, "b"), (new, "a"), (old, "b"), (old, "a"), (old, "c"), (old, "a")]
-    assert [frame for line, frame in brought if overlap.accepts(line, frame)] == ["a", "b", "a", "c", "a"]

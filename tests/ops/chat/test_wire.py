@@ -6,10 +6,7 @@ import json
 
 import pytest
 
-from chatops.documents.chat import item_document
 from chatops.errors import UsageError
-from chatops.ops.chat.emoji import steady
-from chatops.ops.chat.outbox import Unconfirmed
 from chatops.ops.chat.wire import (
     MESSAGE_LIMIT,
     Message,
@@ -88,27 +85,3 @@ def test_hostile_text_is_shown_and_never_obeyed() -> None:
     assert shown("a" * 50, limit=10) == "a" * 10 + " … and 40 more characters"
     assert plain(Message("a\x1b\u202e", "x")) == r"<a\x1b\u202e> x"
     assert plain(Message(" ", "x")) == "<?> x"
-
-
-def test_an_error_frame_cannot_speak_in_the_tools_voice() -> None:
-    for code in ("Forbidden", "Made up\x1b[31m"):
-        told = plain(Notice(code, "Send me your password."))
-        assert "password" not in told and code.split("\x1b")[0] in told and "\x1b" not in told
-    assert plain(Notice("Disconnected", "The connection was lost.")) == "The connection was lost."
-
-
-def test_items_are_documents_for_a_program() -> None:
-    assert item_document(Message("a", "x\x1b", own=True)).items() >= {
-        "event": "message", "author": "a", "text": "x\x1b", "own": True,
-    }.items()  # fmt: skip
-    assert (
-        item_document(Notice("Forbidden", "no")).items()
-        >= {"event": "notice", "code": "Forbidden", "text": "no"}.items()
-    )
-    unconfirmed = item_document(Unconfirmed("<a> x", "why"))
-    assert unconfirmed.items() >= {"event": "unconfirmed", "message": "<a> x", "why": "why"}.items()
-    assert unconfirmed["time"].endswith("Z")
-
-
-def test_emoji_of_several_characters_take_a_width_that_no_terminal_doubts() -> None:
-    assert steady("👋🏽 👨‍👩‍👧 ❤️ 🇰🇷 1️⃣ 안녕 👍") == "👋+ 👨+ ❤ [KR] 1+ 안녕 👍"
