@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from chatops.ops.connections import Connection
 from chatops.ops.roster import Roster
-from chatops.render.tables import connections_table
+from chatops.render import tables
+from chatops.render.tables import MARKED, Marks, client_name, connections_table
 
 from .screens import AGENT, connection
 
@@ -59,3 +61,30 @@ def test_the_time_left_says_which_limit_ends_it() -> None:
 )
 def test_the_title_counts_all_rows_and_makes_nothing_up(roster: Roster, title: str) -> None:
     assert drawn(roster, 80)[0].rstrip() == title
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        (AGENT, "Chrome/126"),
+        (f"{AGENT} Edg/126.0.0.0", "Edg/126"),
+        ("Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Safari/605.1.15", "Safari/605"),
+        ("wscat", "wscat"),
+        (LONG, f"{LONG[:23]}…"),
+    ],
+)
+def test_a_client_has_the_name_that_a_person_would_give_it(agent: str, name: str) -> None:
+    assert client_name(agent) == name
+
+
+def test_who_came_and_who_went_is_marked_for_a_few_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(tables, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    marks = Marks()
+    marks.add(["a=", "b="], [])
+    now[0] += MARKED
+    marks.add(["c="], ["b="])
+    assert (marks.came, marks.went) == (["a=", "c="], ["b="]), "who went again did not come"
+    now[0] += 0.5
+    marks.add([], [])
+    assert (marks.came, marks.went) == (["c="], ["b="])
