@@ -11,8 +11,6 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from chatops.local.front.function_keys import of_function
-
 from .behaviours.connections import post
 from .chats import TRUST, Chat, Shape, allow, client
 from .processes import REGION
@@ -35,14 +33,6 @@ def session(target: ChatopsTarget, resource: str | None) -> list[str]:
 
 def arn(chat: Chat, path: str) -> str:
     return f"arn:aws:execute-api:{REGION}:000000000000:{chat.api_id}/demo/{path}"
-
-
-def test_the_keys_of_a_function_are_those_that_ministack_gives_it(target: ChatopsTarget, chat: Chat) -> None:
-    with chat.join() as joined:
-        given = chat.sink.report(joined.id)["keys"]
-    configuration = client("lambda", target.aws).get_function_configuration(FunctionName=chat.function)
-    made = of_function(configuration).credentials
-    assert given == [made.access_key, made.secret_key, made.token]
 
 
 def test_a_role_that_is_assumed_posts_to_what_its_policy_names(target: ChatopsTarget, chat: Chat) -> None:
