@@ -6,13 +6,27 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from chatops.aws import STACK_TAG
-from chatops.resources.deployment import DeploymentFailed
+from chatops.resources.deployment import DeploymentFailed, delete_unused, unused
+from chatops.resources.live_api import Seen as LiveApi
 from chatops.resources.stage import Stage
 
 from .api_gateway import Seen, create, e2e, gateway, known, listening
-from .stand import STACK, ScriptedAws, StandAws, differing, live, plan, routes_to, up, websocket_stage
+from .stand import (
+    STACK,
+    Scripted,
+    ScriptedAws,
+    StandAws,
+    client_error,
+    differing,
+    live,
+    plan,
+    routes_to,
+    up,
+    websocket_stage,
+)
 
 
 @e2e
@@ -173,3 +187,23 @@ def test_the_fingerprint_of_a_deployment_changes_with_the_routes_and_with_nothin
     assert one != fingerprint(websocket_stage("a"))
     assert one != fingerprint(replace(websocket_stage("a", "b"), authorization={"$connect": "AWS_IAM"}))
     assert one != fingerprint(routes_to(websocket_stage(), **{"$connect": "send", "a": "send", "b": "other"}))
+
+
+def test_of_the_deployments_that_no_stage_serves_only_ours_are_unused() -> None:
+    stages = {"demo": {"DeploymentId": "d1"}, "new": {}}
+    deployments = {"d1": "chatops 01", "d3": "chatops 03", "d2": "chatops 02", "theirs": "by hand", "plain": ""}
+    assert unused(LiveApi(stages=stages, deployments=deployments)) == ["d2", "d3"]
+
+
+@pytest.mark.parametrize("code", ["BadRequestException", "NotFoundException"])
+def test_an_old_deployment_that_another_run_serves_or_deleted_meanwhile_is_left(code: str) -> None:
+    client = Scripted(delete_deployment=client_error(code))
+    seen = LiveApi(deployments={"d1": "chatops 01", "d2": "chatops 02"})
+    delete_unused(ScriptedAws(apigatewayv2=client), "abc", seen, {"demo": "d2"})
+    assert [one["DeploymentId"] for one in client.given("delete_deployment")] == ["d1"], "d2 has just become live"
+
+
+def test_any_other_refusal_to_delete_one_is_raised() -> None:
+    client = Scripted(delete_deployment=client_error("AccessDeniedException"))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        delete_unused(ScriptedAws(apigatewayv2=client), "abc", LiveApi(deployments={"d1": "chatops 01"}), {})

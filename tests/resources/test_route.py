@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from chatops.deploy.resource import Change
+from chatops.resources import route
+from chatops.resources.live_api import Seen as LiveApi
 from chatops.resources.stage import Stage
 
 from .api_gateway import Seen, allowed, create, e2e, functions, gateway, known
 from .stand import (
+    Scripted,
     ScriptedAws,
     StandAws,
     client_error,
@@ -175,3 +179,42 @@ def test_an_integration_that_a_route_still_uses_is_never_deleted() -> None:
     gone = {given["IntegrationId"] for given in client.given("delete_integration")}
     assert not gone & set(now.values()), "AWS refuses that, and elsewhere it breaks the route"
     assert len({"i1", "i2", "unused"} - gone) == len(set(now.values())), "what no route uses is not left over"
+
+
+def seen(*routes: tuple[str, str], **integrations: dict[str, Any]) -> LiveApi:
+    """An API with these routes, each to an integration, and these integrations."""
+    return LiveApi(
+        {key: {"RouteKey": key, "RouteId": f"id of {key}", "Target": f"integrations/{to}"} for key, to in routes},
+        {key: {"IntegrationId": key, "IntegrationType": "AWS_PROXY", **one} for key, one in integrations.items()},
+    )
+
+
+def test_a_route_is_told_in_the_words_of_what_it_should_be() -> None:
+    api = seen(("$connect", "i1"), i1={"IntegrationUri": "uri", "PayloadFormatVersion": "2.0"})
+    assert route.live(api, None) == {"$connect": route.desired("uri", "NONE", None)}
+    assert route.live(api, "2.0") == {"$connect": route.desired("uri", "NONE", "2.0")}
+
+
+def test_a_route_to_no_proxy_or_to_nothing_is_not_what_any_route_should_be() -> None:
+    api = seen(("a", "i1"), ("b", "gone"), i1={"IntegrationUri": "uri", "IntegrationType": "HTTP"})
+    assert [one["integration"] for one in route.live(api, None).values()] == ["HTTP uri", "no integration"]
+
+
+def test_integrations_that_no_route_leads_to_are_unused() -> None:
+    assert route.unused_integrations(seen(("a", "i1"), i1={}, i3={}, i2={})) == ["i2", "i3"]
+
+
+def test_where_everything_is_as_it_should_be_nothing_is_called() -> None:
+    api, client = seen(("a", "i1"), i1={"IntegrationUri": "uri"}), Scripted()
+    wanted = {"a": route.desired("uri", "NONE", None)}
+    assert route.put(ScriptedAws(apigatewayv2=client), "abc", wanted, api, None) is False
+    assert client.calls == []
+
+
+def test_a_route_that_is_gone_already_and_its_integration_too_are_fine() -> None:
+    gone = client_error("NotFoundException", status=404)
+    api = seen(("a", "i1"), ("b", "i2"), i1={"IntegrationUri": "uri"}, i2={"IntegrationUri": "other"})
+    client = Scripted(delete_route=gone, delete_integration=gone)
+    wanted = {"a": route.desired("uri", "NONE", None)}
+    assert route.put(ScriptedAws(apigatewayv2=client), "abc", wanted, api, None) is True, "somebody changed a route"
+    assert client.called() == ["delete_route", "delete_integration"]

@@ -71,3 +71,41 @@ def test_a_stage_forgets_the_limit_of_a_route_that_goes_however_an_update_is_tak
     assert [one["RouteKey"] for one in client.given("delete_route_settings")] == deleted
     throttle.forget(ScriptedAws(apigatewayv2=client), "abc", stage, wanted, {"$connect": {}})
     assert len(client.calls) == 1 + len(deleted), "nothing is left to forget"
+
+
+def test_a_limit_is_read_as_it_was_given_and_whole_numbers_as_whole_ones() -> None:
+    for given in ({"rate": 50, "burst": 100}, {"rate": 0.5, "burst": 0}):
+        assert throttle.limit_in(throttle.settings(given)) == given
+    whole = throttle.limit_in({"ThrottlingRateLimit": 50.0, "ThrottlingBurstLimit": 1})
+    assert whole and isinstance(whole["rate"], int)
+
+
+def test_a_stage_or_route_without_settings_of_its_own_has_no_limit() -> None:
+    assert throttle.limit_in({"LoggingLevel": "OFF"}) is None
+    assert throttle.limit_in({"ThrottlingBurstLimit": 5}) == {"rate": None, "burst": 5}
+
+
+LIMITED = {"DefaultRouteSettings": throttle.settings({"rate": 9, "burst": 9}), "RouteSettings": {**SETTINGS, "x": {}}}
+
+
+def test_without_a_limit_of_ours_what_others_set_is_no_difference() -> None:
+    assert throttle.live(LIMITED, None, {}) == throttle.desired(None, {})
+    assert throttle.route_settings(throttle.desired(None, {})) == {}
+
+
+def test_with_a_limit_of_ours_every_other_limit_is_a_difference() -> None:
+    live = throttle.live(LIMITED, Limit(50, 100), {})
+    assert live["throttle"] == {"rate": 9, "burst": 9}
+    assert live["route_throttles"] == {key: {"rate": 5, "burst": 9} for key in SETTINGS}
+    assert throttle.live({}, Limit(50, 100), {}) == {"throttle": None, "route_throttles": {}}
+
+
+def test_limits_are_set_only_where_they_differ() -> None:
+    client = Scripted(update_stage={})
+    wanted = throttle.desired(Limit(50, 100), {"$connect": Limit(5, 9)})
+    throttle.apply(ScriptedAws(apigatewayv2=client), "abc", "demo", wanted, wanted)
+    assert client.calls == []
+    throttle.apply(ScriptedAws(apigatewayv2=client), "abc", "demo", wanted, {**wanted, "throttle": None})
+    (given,) = client.given("update_stage")
+    assert (given["StageName"], given["RouteSettings"]) == ("demo", {"$connect": SETTINGS["$connect"]})
+    assert given["DefaultRouteSettings"] == {"ThrottlingRateLimit": 50.0, "ThrottlingBurstLimit": 100}
