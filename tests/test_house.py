@@ -217,3 +217,30 @@ def test_no_module_is_too_long() -> None:
 @pytest.mark.parametrize("word", ["utils", "util", "helpers", "helper", "common", "base", "manager", "core", "misc"])
 def test_no_module_has_a_name_that_says_nothing(word: str) -> None:
     assert not [path for path in sources("chatops") if word in (path.stem, path.parent.name)]
+
+
+TESTED_ELSEWHERE = {
+    "cli.py": "e2e/test_exit_codes.py",
+    "commands/access.py": "e2e/test_access.py",
+    "commands/diagnose.py": "ops/doctor/test_doctor.py",
+    "commands/files.py": "e2e/test_export.py",
+    "commands/local.py": "e2e/test_local.py",
+    "commands/operate.py": "e2e/test_operate.py",
+    "commands/talk.py": "e2e/test_chat.py",
+    "deploy/events.py": "deploy/test_apply.py",
+    "local/front/aws.py": "local/front/test_server.py",
+    "local/front/http_api.py": "e2e/test_http_apis.py",
+    "local/front/management.py": "local/front/behaviours/connections.py",
+    "local/front/websocket.py": "local/front/behaviours/messages.py",
+    "local/server.py": "e2e/test_local.py",
+    "ops/chat/screen.py": "e2e/test_chat.py",
+}
+"""Modules that only whole runs say something about, and where those are."""
+
+
+def test_every_module_has_its_tests_at_its_own_path() -> None:
+    tests, package = ROOT / "tests", ROOT / "chatops"
+    modules = {one.relative_to(package) for one in sources("chatops") if one.stem not in ("__init__", "__main__")}
+    without = {one.as_posix() for one in modules if not (tests / one.parent / f"test_{one.name}").is_file()}
+    assert sorted(without) == sorted(TESTED_ELSEWHERE), "where are its tests, or does it still need its exception?"
+    assert [place for place in TESTED_ELSEWHERE.values() if not (tests / place).is_file()] == []
