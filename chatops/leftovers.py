@@ -29,7 +29,13 @@ def find(stack: Stack) -> list[Resource]:
 
 
 def _found(aws: Aws, stack: str) -> Iterator[Resource]:
-    for arn in tagged(aws, stack):
+    # A function has a role from its first moment on, while the listing by tags lags behind.
+    arns, roles, apis = aws.together(
+        lambda: tagged(aws, stack),
+        lambda: list(aws.pages("iam", "list_roles", "Roles", PathPrefix=role_path(stack, aws.region))),
+        lambda: every_api(aws),
+    )
+    for arn in arns:
         service, what = arn.split(":", 5)[2::3]
         if service == "dynamodb" and what.startswith("table/"):
             yield Table(stack, what.removeprefix("table/"), key="")
@@ -37,10 +43,9 @@ def _found(aws: Aws, stack: str) -> Iterator[Resource]:
             yield LogGroup(stack, what.removeprefix(f"log-group:{PREFIX}"), retention=1)
         elif service == "lambda" and what.startswith("function:"):
             yield from _function(aws, stack, what.removeprefix("function:"))
-    # A function has a role from its first moment on, while the listing by tags lags behind.
-    for one in aws.pages("iam", "list_roles", "Roles", PathPrefix=role_path(stack, aws.region)):
+    for one in roles:
         yield from _function(aws, stack, one["RoleName"].removesuffix(f"-{aws.region}"))
-    for one in every_api(aws):
+    for one in apis:
         if one.get("Tags", {}).get(STACK_TAG) == stack:
             api: Api
             if one["ProtocolType"] == "WEBSOCKET":

@@ -30,7 +30,7 @@ def up(stack: Stack, *, adopt: bool = False) -> Plan:
 
 def down(stack: Stack) -> Plan:
     """What deletes everything of this stack, and of its earlier configs."""
-    left, observed = _observe(stack, stack.doomed)
+    left, observed = _observe(stack, stack.doomed, glance=True)
     return plan.plan_down([*stack.doomed, *left], observed)
 
 
@@ -41,7 +41,7 @@ def remains(stack: Stack, deleted: Sequence[Resource] = ()) -> list[str]:
     """
     aws = stack.aws
     for look in range(LOOKS):
-        left, observed = _observe(stack, stack.doomed)
+        left, observed = _observe(stack, stack.doomed, glance=True)
         unseen = [one for one in deleted if one.name not in observed and isinstance(one, LogGroup)]
         observed |= observe(unseen, aws)
         back = [one for one in deleted if _may_be_ours(observed.get(one.name), stack.config.stack)]
@@ -70,13 +70,13 @@ def tables(seen: Plan) -> list[TableConfig]:
 
 
 def _observe(
-    stack: Stack, resources: list[Resource], *, hearsay: bool = False
+    stack: Stack, resources: list[Resource], *, hearsay: bool = False, glance: bool = False
 ) -> tuple[list[Resource], dict[str, Live | Blocked | None]]:
     """What is left over from earlier configs, and the live state of that and of these resources."""
     aws = stack.aws
-    with sharing(hearsay=hearsay):
+    with sharing(hearsay=hearsay, glance=glance):
         left, observed = aws.together(lambda: leftovers.find(stack), lambda: observe(resources, aws))
-    with sharing():
+    with sharing(glance=glance):
         return left, {**observed, **observe(left, aws)}
 
 

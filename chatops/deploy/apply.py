@@ -10,7 +10,7 @@ from typing import Any
 
 from .events import Emit, Failed, Finished, Progressed, Skipped, Started
 from .plan import Action, Plan, Step, differences
-from .resource import PLACEHOLDER, Blocked, Change, Live, Look, Properties, Resource, listen
+from .resource import PLACEHOLDER, Blocked, Change, Live, Look, Properties, Resource, listen, sharing
 from .walk import reverse, walk
 
 SETTLE = 30.0
@@ -142,7 +142,8 @@ def _shown(
     """What AWS shows, and what of it is still different after `limit` seconds, or when the run is stopped."""
     deadline, pause = time.monotonic() + limit, 0.1
     while True:
-        live = step.resource.observe(aws, look)
+        with sharing(glance=desired is None):
+            live = step.resource.observe(aws, look)
         left = _still_different(step.resource, live, desired)
         if not left or stop.is_set() or time.monotonic() >= deadline:
             return live, left

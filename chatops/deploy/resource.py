@@ -127,26 +127,34 @@ _sharing = Lock()
 
 
 _hearsay: ContextVar[bool] = ContextVar("hearsay", default=False)
+_glance: ContextVar[bool] = ContextVar("glance", default=False)
 
 
 @contextmanager
-def sharing(*, hearsay: bool = False) -> Iterator[None]:
+def sharing(*, hearsay: bool = False, glance: bool = False) -> Iterator[None]:
     """Within it, what several resources need is read once: see `once`. Nothing may be changed meanwhile.
 
     With `hearsay` a resource may believe a listing of many things about itself. That is enough to keep or to mend
-    it; what may be deleted is asked itself.
+    it; what may be deleted is asked itself. With `glance` it tells whether it exists and whose it is, and may leave
+    out properties that take more calls: that is enough to delete it.
     """
-    tokens = _shared.set({}), _hearsay.set(hearsay)
+    tokens = _shared.set({}), _hearsay.set(hearsay), _glance.set(glance)
     try:
         yield
     finally:
         _shared.reset(tokens[0])
         _hearsay.reset(tokens[1])
+        _glance.reset(tokens[2])
 
 
 def is_hearsay_enough() -> bool:
     """Whether what is observed now will not be deleted."""
     return _hearsay.get()
+
+
+def is_glance_enough() -> bool:
+    """Whether only existence and ownership are asked for."""
+    return _glance.get()
 
 
 def once(key: str, read: Callable[[], T]) -> T:

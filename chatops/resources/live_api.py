@@ -24,30 +24,30 @@ class Seen:
 
 def see(aws: Aws, api_id: str, functions: Iterable[str], *, deployments_too: bool) -> Seen:
     """Reads everything at once, with the policies of these functions and of those that integrations lead to."""
-    seen = Seen()
-
-    def listed(operation: str) -> list[Any]:
-        with absent_is_fine():
-            return list(aws.pages("apigatewayv2", operation, "Items", ApiId=api_id))
-        return []
-
     known = sorted(set(functions))
-    routes, integrations, stages, deployments, *policies = aws.together(
-        lambda: listed("get_routes"),
-        lambda: listed("get_integrations"),
-        lambda: listed("get_stages"),
-        lambda: listed("get_deployments") if deployments_too else [],
+    seen: Seen
+    seen, deployments, *policies = aws.together(
+        lambda: see_contents(aws, api_id),
+        lambda: _listed(aws, api_id, "get_deployments") if deployments_too else [],
         *(lambda n=name: permission.statements(aws, n, api_id) for name in known),
     )
-    seen.routes = {one["RouteKey"]: one for one in routes}
-    seen.integrations = {one["IntegrationId"]: one for one in integrations}
-    seen.stages = {one["StageName"]: one for one in stages}
     seen.deployments = {one["DeploymentId"]: one.get("Description", "") for one in deployments}
-    uris = [one.get("IntegrationUri", "") for one in integrations]
+    uris = [one.get("IntegrationUri", "") for one in seen.integrations.values()]
     others = sorted({name for uri in uris for name in [_function_in(uri)] if name} - {*known})
     policies += aws.together(*(lambda n=name: permission.statements(aws, n, api_id) for name in others))
     seen.policies = dict(zip([*known, *others], policies, strict=True))
     return seen
+
+
+def see_contents(aws: Aws, api_id: str) -> Seen:
+    """Reads the routes, the integrations and the stages, of an API that need not exist any more."""
+    listings = ("get_routes", "get_integrations", "get_stages")
+    routes, integrations, stages = aws.together(*(lambda o=one: _listed(aws, api_id, o) for one in listings))
+    return Seen(
+        {one["RouteKey"]: one for one in routes},
+        {one["IntegrationId"]: one for one in integrations},
+        {one["StageName"]: one for one in stages},
+    )
 
 
 def see_routes(aws: Aws, api_id: str) -> Seen:
@@ -57,6 +57,12 @@ def see_routes(aws: Aws, api_id: str) -> Seen:
         lambda: list(aws.pages("apigatewayv2", "get_integrations", "Items", ApiId=api_id)),
     )
     return Seen({one["RouteKey"]: one for one in routes}, {one["IntegrationId"]: one for one in integrations})
+
+
+def _listed(aws: Aws, api_id: str, operation: str) -> list[Any]:
+    with absent_is_fine():
+        return list(aws.pages("apigatewayv2", operation, "Items", ApiId=api_id))
+    return []
 
 
 def _function_in(uri: str) -> str | None:
