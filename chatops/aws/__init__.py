@@ -81,11 +81,13 @@ class Aws:
 
     def client(self, service: str, endpoint_url: str | None = None) -> Any:
         """The client of one service, shared by all callers."""
-        endpoint_url = endpoint_url or self.endpoint_url
-        with self._lock:
-            if (service, endpoint_url) not in self._clients:
-                self._clients[service, endpoint_url] = self._make_client(service, endpoint_url)
-            return self._clients[service, endpoint_url]
+        key = service, endpoint_url or self.endpoint_url
+        # Who wants one that is there does not wait for another that is being made, which takes long.
+        if key not in self._clients:
+            with self._lock:
+                if key not in self._clients:
+                    self._clients[key] = self._make_client(*key)
+        return self._clients[key]
 
     def _make_client(self, service: str, endpoint_url: str | None) -> Any:
         config = Config(
@@ -209,14 +211,14 @@ class Aws:
     def wait_until(self, ready: Callable[[], T | None], *, what: str, limit: float = 120.0, every: float = 0.2) -> T:
         """Asks until `ready` gives something, ever less often, for at most `limit` seconds; else raises TimedOut.
 
-        A pause lasts `every` seconds at least, and a twentieth of the time that has passed: prompt, and ever cheaper.
+        A pause lasts `every` seconds at least, and a fortieth of the time that has passed: prompt, and ever cheaper.
         """
         began = time.monotonic()
         while not (answer := ready()):
             waited = time.monotonic() - began
             if waited >= limit:
                 raise TimedOut(f"{what} took more than {limit:.0f} seconds")
-            self.pause(min(max(every, waited / 20), 1.5))
+            self.pause(min(max(every, waited / 40), 1.5))
         return answer
 
     def retry(

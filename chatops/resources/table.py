@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from ..aws import STACK_TAG, Aws
 from ..aws.refusal import absent_is_fine, code, existing_is_fine
-from ..deploy.resource import Blocked, Change, Live, Look, Properties, Resource, progress
+from ..deploy.resource import Blocked, Change, Live, Look, Properties, Resource, is_glance_enough, progress
 from .tagged import owner, tag_list, tag_value
 
 TTL_ATTRIBUTE = "expiresAt"
@@ -56,19 +56,18 @@ class Table(Resource):
             if found["TableStatus"] == "DELETING":
                 self._wait_until_gone(aws)
                 return None
+            types = {one["AttributeName"]: one["AttributeType"] for one in found["AttributeDefinitions"]}
+            key = {one["AttributeName"]: types[one["AttributeName"]] for one in found["KeySchema"]}
+            if is_glance_enough():
+                return Live({"key": key}, owner=self._owner(aws, found["TableArn"]))
             owned, ttl = aws.together(
                 lambda: owner(aws, self.stack, found["TableArn"], lambda: self._owner(aws, found["TableArn"])),
                 lambda: dynamodb.describe_time_to_live(TableName=self.table)["TimeToLiveDescription"],
             )
-            types = {one["AttributeName"]: one["AttributeType"] for one in found["AttributeDefinitions"]}
             billing = found.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
             enabled = ttl["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
             return Live(
-                {
-                    "key": {one["AttributeName"]: types[one["AttributeName"]] for one in found["KeySchema"]},
-                    "billing": billing,
-                    "time_to_live": ttl.get("AttributeName") if enabled else None,
-                },
+                {"key": key, "billing": billing, "time_to_live": ttl.get("AttributeName") if enabled else None},
                 owner=owned,
             )
         return None
@@ -158,4 +157,4 @@ class Table(Resource):
         aws.wait_until(lambda: self._status(aws) == "ACTIVE", what=f"table {self.table} becoming ACTIVE")
 
     def _wait_until_gone(self, aws: Aws) -> None:
-        aws.wait_until(lambda: self._status(aws) is None, what=f"deleting the table {self.table}")
+        aws.wait_until(lambda: self._status(aws) is None, what=f"deleting the table {self.table}", every=0.1)

@@ -182,6 +182,26 @@ def test_a_client_is_made_once_for_all_threads(monkeypatch: pytest.MonkeyPatch) 
     assert len({id(one) for one in clients}) == 1
 
 
+def test_a_client_that_is_there_is_given_while_another_is_being_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws, making, made = local(), threading.Event(), threading.Event()
+    there, make = aws.client("sts"), Aws._make_client
+
+    def slowly(self: Aws, service: str, endpoint_url: str | None) -> Any:
+        making.set()
+        assert made.wait(30)
+        return make(self, service, endpoint_url)
+
+    monkeypatch.setattr(Aws, "_make_client", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        other = pool.submit(aws.client, "iam")
+        try:
+            assert making.wait(30)
+            assert pool.submit(aws.client, "sts").result(timeout=30) is there
+        finally:
+            made.set()
+        assert other.result(timeout=30) is aws.client("iam")
+
+
 def test_one_service_at_two_addresses_is_two_clients() -> None:
     aws = local()
     one = aws.client("apigatewaymanagementapi", "http://127.0.0.1:1/a/demo")

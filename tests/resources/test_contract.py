@@ -14,7 +14,7 @@ import pytest
 import chatops.resources
 from chatops.aws import STACK_TAG, Aws
 from chatops.deploy.plan import Action, Plan, differences
-from chatops.deploy.resource import Live, Resource
+from chatops.deploy.resource import Live, Resource, sharing
 from chatops.resources.api import HttpApi, WebSocketApi
 from chatops.resources.function import Function
 from chatops.resources.log_group import LogGroup
@@ -117,6 +117,24 @@ def test_what_is_created_is_what_is_observed(case: Case, aws: StandAws) -> None:
     assert found
     assert found.properties == resource.desired(aws, lambda one: live(aws, one))
     assert found.owner == STACK
+
+
+@every_kind
+def test_a_glance_tells_whether_it_exists_and_whose_it_is(case: Case, aws: StandAws) -> None:
+    resource = case.make()
+
+    def glance() -> Live | None:
+        with sharing(glance=True):
+            return live(aws, resource)
+
+    assert glance() is None
+    up(aws, resource)
+    found, whole = glance(), live(aws, resource)
+    assert found and whole
+    assert (found.owner, found.outputs) == (STACK, whole.outputs)
+    assert found.properties.items() <= whole.properties.items()
+    down(aws, resource)
+    assert glance() is None
 
 
 @every_kind
