@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from . import __version__, completion
-from .commands import access, deploy, diagnose, files, local, operate, talk
+from .commands import access, deploy, diagnose, export, init, local, operate, talk
 from .errors import FAILED, UsageError
 
 HELP = """A serverless real-time chat on AWS: create it, repair it, operate it, tear it down.
@@ -25,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for family in (files, deploy, operate, talk, diagnose, access):
+for family in (init, deploy, operate, talk, diagnose, access, export):
     app.add_typer(family.app)
 app.add_typer(local.app, name="local")
 

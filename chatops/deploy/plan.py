@@ -200,7 +200,7 @@ def _up_step(resource: Resource, seen: Live | Blocked | None, look: Look, aws: A
 
 def _down_step(resource: Resource, seen: Live | Blocked | None) -> Step:
     if seen is None:
-        return Step(resource, Action.KEEP, reason="it does not exist")
+        return Step(resource, Action.KEEP)
     if isinstance(seen, Blocked):
         return Step(resource, Action.KEEP, reason=seen.why, hint=seen.hint)
     if seen.owner != resource.stack:

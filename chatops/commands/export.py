@@ -1,4 +1,4 @@
-"""Commands that write files: init, export."""
+"""The command by which a stack goes on without chatops: export."""
 
 from __future__ import annotations
 
@@ -9,33 +9,14 @@ import typer
 
 from ..command import command
 from ..session import Session
+from .init import SOME_FILES, Force
 
 app = typer.Typer()
-Force = Annotated[bool, typer.Option("--force", help="Overwrite files that differ.")]
-SOME_FILES = "Some files may be written already: the same command with --force writes them all."
 DEPLOY_EXPORT = """\
 To deploy it, where no chatops stack of these names exists (`chatops down`, or another prefix):
   aws s3 cp --recursive {directory}/code s3://BUCKET/
   aws cloudformation deploy --template-file {directory}/template.yaml --stack-name NAME \\
     --capabilities CAPABILITY_NAMED_IAM --parameter-overrides CodeBucket=BUCKET"""
-
-
-@command(app, options=("as_json", "debug"))
-def init(
-    session: Session,
-    directory: Annotated[Path, typer.Argument(help="Where to write; made when it does not exist.")] = Path(),
-    force: Force = False,
-) -> None:
-    """Write config.yaml and handlers/ to start from.
-
-    Example: [bold]chatops init my-chat[/bold]
-    """
-    from ..starter import write
-
-    session.interrupt.so_far = SOME_FILES
-    written = write(directory, force=force)
-    text = "\n".join(map(str, written)) or f"{directory} has everything already."
-    session.output.result({"written": [str(one) for one in written]}, text)
 
 
 @command(app)
