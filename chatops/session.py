@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import AbstractContextManager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -87,7 +88,10 @@ class Session:
     def aws(self) -> Aws:
         """The account and region to work in. Raises UsageError when they are not the ones that the config allows."""
         from .aws import Aws
+        from .deploy.resource import listen
 
+        # Whoever makes this run wait is told of, whichever command it is.
+        listen(self._wait)
         if self.options.local:
             from .local import server
 
@@ -140,14 +144,11 @@ class Session:
                 for service in plans.SERVICES:
                     self.aws.client(service)
 
-        threading.Thread(target=make, name="prepare", daemon=True).start()
+        threading.Thread(target=copy_context().run, args=(make,), name="prepare", daemon=True).start()
         _ = self.output
 
     def head(self) -> None:
-        """Shows what is about to be touched; from now on, what AWS makes the run wait for is shown too."""
-        from .deploy.resource import listen
-
-        listen(self.output.waiting)
+        """Shows what is about to be touched."""
         note = "(the local AWS)" if self.options.local else ""
         self.output.head(self.where, note)
         self.tell_region()
@@ -161,6 +162,9 @@ class Session:
     def note(self, text: str) -> None:
         """Something for a person to know; a program's JSON is not disturbed by it."""
         self.output.say(text, "yellow")
+
+    def _wait(self, text: str) -> None:
+        self.output.waiting(text)
 
     def _leave(self) -> None:
         self.output.leave()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from chatops.deploy.resource import progress
 from chatops.errors import WRONG_USAGE, UsageError, explain
 from chatops.session import Options, Session
 
@@ -183,3 +184,9 @@ def test_the_same_run_with_another_option_is_stopped_with_it() -> None:
     assert other.options.local and other.options.region == SEOUL
     assert other.stop is one.stop
     assert other.interrupt is one.interrupt
+
+
+def test_what_makes_a_run_wait_is_told_whichever_command_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    _ = session(region=SEOUL, endpoint_url="http://127.0.0.1:1", as_json=True).aws
+    progress("sts does not take GetCallerIdentity now")
+    assert capsys.readouterr() == ("", "… sts does not take GetCallerIdentity now\n")

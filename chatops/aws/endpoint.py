@@ -16,7 +16,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 
 
 def check(option: str | None, profile: str | None) -> None:
-    """Raises UsageError where an endpoint that calls would go to is no URL: the option's, or else a configured one."""
+    """Raises UsageError where an endpoint is no URL: the option's, or else any that is configured."""
     for place, url in _configured(profile) if option is None else (("--endpoint-url", option),):
         if not _is_url(url):
             raise UsageError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -142,7 +143,7 @@ def _shown(
     """What AWS shows, and what of it is still different after `limit` seconds, or when the run is stopped."""
     deadline, pause = time.monotonic() + limit, 0.1
     while True:
-        with sharing(glance=desired is None):
+        with sharing(glance=True) if desired is None else nullcontext():
             live = step.resource.observe(aws, look)
         left = _still_different(step.resource, live, desired)
         if not left or stop.is_set() or time.monotonic() >= deadline:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.padding import Padding
 from rich.text import Text
 
-from ..documents.running import diagnosis_document
+from ..documents.findings import diagnosis_document
 from ..ops.doctor.finding import Diagnosis, Finding, Severity
 from ..text import visible
 from .output import Output

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from ..documents.running import find_document
+from ..documents.find import find_document
 from ..ops.find import Place
 from ..text import visible
 from .output import Output

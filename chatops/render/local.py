@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..documents.running import local_document
+from ..documents.local import local_document
 from ..local.process import Process
 from ..local.server import Local
 from .output import Output

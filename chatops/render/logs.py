@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from ..documents.running import line_document
+from ..documents.logs import line_document
 from ..ops.logs import Line, fields
 from ..text import visible
 

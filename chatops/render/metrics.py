@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from ..documents.running import metrics_document
+from ..documents.metrics import metrics_document
 from ..ops.metrics import COLUMNS, Measured, Series
 from ..text import visible
 from ..times import duration

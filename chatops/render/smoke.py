@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from ..documents.running import smoke_document
+from ..documents.findings import smoke_document
 from ..errors import Explanation
 from ..ops.smoke import Report
 from ..text import visible

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ..deploy.plan import Plan
 from ..deploy.resource import listen
-from ..documents.running import resource_state, status_document
+from ..documents.status import resource_state, status_document
 from ..errors import explain
 from ..ops.roster import changes
 from ..ops.watch import Reading

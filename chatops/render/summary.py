@@ -34,6 +34,6 @@ def show(
 
 def address_lines(outputs: Mapping[str, Any]) -> Iterator[Text]:
     """The stack's addresses, a line each."""
-    chat = {"WebSocket URL": outputs["websocket_url"]} if outputs.get("websocket_url") else {}
-    for label, url in {**chat, **outputs.get("http_urls", {})}.items():
+    chat = [("WebSocket URL", outputs["websocket_url"])] if outputs.get("websocket_url") else []
+    for label, url in [*chat, *outputs.get("http_urls", {}).items()]:
         yield Text.assemble((f"{visible(label):<22}", "dim"), visible(url))

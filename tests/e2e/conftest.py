@@ -18,6 +18,8 @@ import boto3
 import pytest
 import websockets.sync.client as websockets
 
+from chatops.aws import STACK_TAG
+
 REGION = "ap-northeast-2"
 WSCAT = Path(__file__).parent / "node_modules" / ".bin" / "wscat"
 
@@ -138,10 +140,11 @@ class Boto:
             time.sleep(0.05)
 
     def clear(self) -> list[str]:
-        """Deletes the log groups that a last run brought back, and gives what else is left."""
+        """Deletes the log groups that a last run brought back, which carry no tag, and gives what else is left."""
         logs = self.client("logs")
         for one in logs.describe_log_groups()["logGroups"]:
-            logs.delete_log_group(logGroupName=one["logGroupName"])
+            if STACK_TAG not in logs.list_tags_for_resource(resourceArn=one["arn"].removesuffix(":*"))["tags"]:
+                logs.delete_log_group(logGroupName=one["logGroupName"])
         return self.everything()
 
 

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import pyte
@@ -62,6 +63,7 @@ def test_a_watch_for_a_program_is_a_document_for_each_look(capsys: Captured) -> 
 def test_in_a_terminal_the_list_is_drawn_in_place_and_marks_who_came_and_who_went(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("chatops.render.tables.time", SimpleNamespace(monotonic=lambda: 1000.0))
     screen = pyte.Screen(80, 24)
     stream = pyte.Stream(screen)
 

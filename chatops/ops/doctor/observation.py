@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ... import leftovers
 from ...aws import Interrupted
-from ...deploy import plan as plans
+from ...deploy import plan as engine
 from ...deploy.plan import Action, Plan, Step, plan_up
 from ...deploy.resource import PLACEHOLDER, Resource, Unseen, sharing
 from ...errors import explain
@@ -32,9 +32,9 @@ def observe(stack: Stack) -> Observation:
     resources = stack.resources
     with sharing():
         (left, unseen), seen = stack.aws.together(
-            lambda: _leftovers(stack), lambda: plans.observe(resources, stack.aws, hide=_hidden)
+            lambda: _leftovers(stack), lambda: engine.observe(resources, stack.aws, hide=_hidden)
         )
-        seen |= plans.observe(left, stack.aws, hide=_hidden)
+        seen |= engine.observe(left, stack.aws, hide=_hidden)
     hidden = {name: one for name, one in seen.items() if isinstance(one, Unseen)}
     plan = plan_up(resources, left, seen, stack.aws)
     steps = [_judged(step) if hidden else step for step in plan.steps if step.name not in hidden]

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-
 from chatops import documents
 from chatops.errors import ConfigError, UsageError
-
-WHERE = {"stack": "chat", "account": "123456789012", "region": "ap-northeast-2"}
-NAME = "log_group./aws/lambda/send"
-NOW = datetime(2025, 1, 31, 12, 0, 0, tzinfo=timezone.utc)
 
 
 def test_an_error_has_code_what_why_and_hint() -> None:

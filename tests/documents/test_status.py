@@ -1,4 +1,4 @@
-"""What runs, as `--json` prints it, which is a promise."""
+"""The status as `--json` prints it, which is a promise."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ import pytest
 
 from chatops.deploy.plan import Action, Plan, Step
 from chatops.deploy.resource import Change, Live
-from chatops.documents import running as documents
+from chatops.documents import status as documents
 from chatops.errors import UsageError
 from chatops.ops.connections import Connection
-from chatops.ops.logs import Line
 from chatops.ops.roster import Roster
-from chatops.ops.smoke import Check, Report
 from chatops.ops.watch import Reading
 from chatops.resources.log_group import LogGroup
 
@@ -131,28 +129,3 @@ def test_a_connection_is_live_or_stale(is_live: bool, state: str) -> None:
 def test_a_clock_that_runs_behind_makes_no_negative_age() -> None:
     document = documents.connection_document(Connection("a=", True, NOW + timedelta(seconds=9)), NOW)
     assert document["age_seconds"] == 0
-
-
-def test_a_smoke_test_has_every_check_and_the_percentiles() -> None:
-    document = documents.smoke_document(
-        Report([Check("connect", True, 12.3, ""), Check("broadcast", False, 5.0, "lost")])
-    )
-    assert document["ok"] is False
-    assert document["checks"] == [
-        {"name": "connect", "ok": True, "milliseconds": 12.3, "detail": ""},
-        {"name": "broadcast", "ok": False, "milliseconds": 5.0, "detail": "lost"},
-    ]
-    assert {"p50_ms", "p95_ms"} <= set(document)
-
-
-def test_a_log_lines_document_has_the_promised_fields() -> None:
-    at = datetime(2025, 1, 31, 9, 30, 0, 125_000, timezone.utc)
-    line = Line(at, "websocket-send", '{"event": "ping"}\t\x1b[31m', "r-1", "A=", "A=")
-    assert documents.line_document(line) == {
-        "time": "2025-01-31T09:30:00.125Z",
-        "function": "websocket-send",
-        "message": '{"event": "ping"}\t\x1b[31m',
-        "connection_id": "A=",
-        "request_id": "r-1",
-    }
-    assert documents.line_document(Line(at, "websocket-send", "x")).keys() == {"time", "function", "message"}
