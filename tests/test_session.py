@@ -162,7 +162,6 @@ def test_a_signal_stops_the_run_without_raising_and_only_while_it_lasts(number: 
     one, before = session(), signal.getsignal(number)
     with one.stoppable():
         os.kill(os.getpid(), number)
-        os.kill(os.getpid(), number)
         assert one.stop.wait(30)
     assert signal.getsignal(number) is before
 
