@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -34,13 +35,9 @@ class Interrupt:
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """Within it the first signal raises KeyboardInterrupt."""
-
-        def interrupt() -> None:
-            raise KeyboardInterrupt
-
+        """Within it the first signal raises KeyboardInterrupt; out of asyncio.run where a loop runs."""
         try:
-            with self._handling(interrupt):
+            with self._handling(_interrupt):
                 yield
         finally:
             self._ended.set()
@@ -85,3 +82,19 @@ def _elsewhere(work: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=work, name="interrupt", daemon=True)
     thread.start()
     return thread
+
+
+def _interrupt() -> None:
+    asyncio = sys.modules.get("asyncio")  # who has a loop has imported it, and nobody else pays for it
+    try:
+        loop = asyncio.get_running_loop() if asyncio else None
+    except RuntimeError:
+        loop = None
+    if loop is None:
+        raise KeyboardInterrupt
+    # In its turn: in the middle of what a loop does, a raise may lose a callback, and with it a task that never ends.
+    loop.call_soon_threadsafe(_raise)
+
+
+def _raise() -> None:
+    raise KeyboardInterrupt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -182,3 +183,25 @@ def test_what_ends_soon_after_the_press_is_not_said_to_be_waited_for() -> None:
     with pytest.raises(KeyboardInterrupt), one.raising():
         press()
     assert said == []
+
+
+def test_within_a_loop_the_first_signal_waits_for_its_turn_and_every_task_ends() -> None:
+    seen: list[str] = []
+
+    async def neighbour() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            seen.append("the neighbour ended")
+
+    async def main() -> None:
+        task = asyncio.create_task(neighbour())
+        await asyncio.sleep(0)
+        press()
+        seen.append("the step under way went on")
+        await task
+
+    one = Interrupt(threading.Event(), lambda _: None, lambda: None)
+    with pytest.raises(KeyboardInterrupt), one.raising():
+        asyncio.run(main())
+    assert seen == ["the step under way went on", "the neighbour ended"]
