@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from chatops import config as configs
-from chatops import plans
+from chatops import leftovers, plans
 from chatops.aws import STACK_TAG, Aws
 from chatops.aws.refusal import absent_is_fine
 from chatops.deploy.apply import apply
@@ -343,7 +343,7 @@ def test_a_policy_has_no_action_by_a_wildcard_and_names_resources_wherever_aws_l
     real = Stack(bench.config, Aws(REGION, keys=("test", "test")))
     real.aws.__dict__["account"] = "123456789012"
     monkeypatch.setattr(Api, "observe", lambda *_: None)
-    monkeypatch.setattr(Stack, "leftovers", lambda _: [])
+    monkeypatch.setattr(leftovers, "find", lambda _: [])
     on_aws = policy(real, GROUPS)
     assert all_actions(on_aws) == all_actions(document)
     unscoped = {action for one in on_aws["Statement"] if one["Resource"] == "*" for action in one["Action"]}
