@@ -137,7 +137,7 @@ def _aws(session: Session) -> Aws:
     if running is None or running.find() is None:
         raise LookupError("no local AWS runs")
     forget_credentials()
-    return Aws(session.region, endpoint_url=running.url, keys=server.KEYS)
+    return Aws(session.region, endpoint_url=running.url, keys=server.keys().pair)
 
 
 def _answer_nothing(*_: Any, **__: Any) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from .errors import UsageError
 from .interrupt import Interrupt
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from .config import Config
     from .render.output import Output
     from .stack import Stack
+
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -99,12 +103,13 @@ class Session:
             forget_credentials()
             region = self.region
             url, front_url = server.ensure(region, self.note)
-            return Aws(region, endpoint_url=url, front_url=front_url, keys=server.KEYS, stop=self.stop)
+            return Aws(region, endpoint_url=url, front_url=front_url, keys=server.keys().pair, stop=self.stop)
         from .aws import endpoint
 
         region, profile, given = self.region, self.options.profile, self.options.endpoint_url
         endpoint.check(given, profile)
-        aws = Aws(region, profile=profile, endpoint_url=given, stop=self.stop)
+        gateway = self._local_gateway(given, region)
+        aws = Aws(region, profile=profile, endpoint_url=given, front_url=gateway, stop=self.stop)
         pinned = self.config.account
         if pinned and aws.account != pinned:
             raise UsageError(
@@ -114,6 +119,14 @@ class Session:
                 "Choose the right profile with --profile; nothing was changed.",
             )
         return aws
+
+    def _local_gateway(self, endpoint_url: str | None, region: str) -> str | None:
+        """The local API Gateway, where `chatops local env` has named the local AWS as the endpoint."""
+        if not endpoint_url or urlsplit(endpoint_url).hostname not in LOOPBACK:
+            return None
+        from .local import server
+
+        return server.gateway_of(endpoint_url, region, self.note)
 
     def _refuse_beside_local(self) -> None:
         given = {"--profile": self.options.profile, "--endpoint-url": self.options.endpoint_url}

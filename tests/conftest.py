@@ -10,6 +10,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ import pytest
 
 from chatops.local import emulator
 
+from .admin import TEST_KEYS, reset
+
+ROOT = Path(__file__).parents[1]
 START_LIMIT = 30.0
 
 for _key in [key for key in os.environ if key.startswith(("AWS_", "CHATOPS_"))]:
@@ -46,10 +50,10 @@ def _offline() -> Iterator[None]:
         yield
 
 
-def _open(url: str, method: str = "GET") -> bool:
+def _open(url: str) -> bool:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(urllib.request.Request(url, method=method), timeout=10) as answer:
+        with opener.open(url, timeout=10) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -64,14 +68,19 @@ def ministack() -> Iterator[str]:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
     with tempfile.TemporaryDirectory() as home, tempfile.TemporaryFile() as log:
+        TEST_KEYS.write(Path(home) / "keys.json")
         kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
-        server = {**emulator.environment(port), "HOME": home}
+        arguments = ["--port", str(port), "--keys", "keys.json"]
         process = subprocess.Popen(
-            [sys.executable, "-m", "ministack"], env={**kept, **server}, cwd=home, stdout=log, stderr=log
+            [sys.executable, "-m", "chatops.local.emulator", *arguments],
+            env={**kept, "HOME": home, "PYTHONPATH": str(ROOT)},
+            cwd=home,
+            stdout=log,
+            stderr=log,
         )
         try:
             url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_LIMIT
-            while not _open(f"{url}/_ministack/health"):
+            while not _open(f"{url}{emulator.HEALTH}"):
                 if process.poll() is not None or time.monotonic() > deadline:
                     log.seek(0)
                     pytest.fail(f"MiniStack did not start:\n{log.read().decode(errors='replace')}")
@@ -92,11 +101,7 @@ def ministack() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def reset_ministack(ministack: str) -> Callable[[], None]:
     """Empties the local AWS."""
-
-    def reset() -> None:
-        assert _open(f"{ministack}/_ministack/reset", "POST")
-
-    return reset
+    return partial(reset, ministack)
 
 
 @pytest.fixture(scope="module")

@@ -54,6 +54,26 @@ def start(
     return follow(local) if watch else 0
 
 
+@command(app, options=("config", "region", *OWN))
+def env(session: Session) -> None:
+    """Print the export lines with which the AWS CLI, an SDK or another tool uses the local AWS.
+
+    Example: [bold]eval "$(chatops local env)"[/bold]
+    """
+    import shlex
+
+    from ..local import server
+
+    local = session.other(local=True)
+    variables = server.variables(local.region)
+    if session.options.as_json:
+        session.output.document(variables)
+        return
+    for name, value in variables.items():
+        session.output.line(f"export {name}={shlex.quote(value)}")
+    session.output.line(f"unset {' '.join(server.CONFLICTING_VARIABLES)}")
+
+
 @command(app, options=OWN)
 def stop(session: Session) -> None:
     """Stop the local AWS that chatops started; its stacks go with it.

@@ -13,15 +13,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ..errors import LocalError
+from ..errors import LocalError, UsageError
 from ..extras import require
+from .emulator import HEALTH
+from .keys import LocalKeys
 from .process import HOST, DidNotStart, Process, free_port, start
 
 USUAL_PORT, USUAL_FRONT_PORT = 4566, 4510
 PATIENCE = 10.0
 """Seconds for which a process may not answer, on a machine that is busy or was asleep, before something is done."""
-KEYS = ("test", "test")
-"""The access key of the local account's root user. It is known everywhere and opens nothing else."""
 
 
 @dataclass
@@ -108,6 +108,17 @@ def ensure(region: str, say: Callable[[str], None], options: list[str] | None = 
         return local.aws.url, front.url
 
 
+def gateway_of(endpoint_url: str, region: str, say: Callable[[str], None]) -> str | None:
+    """Return the local API Gateway's address when an endpoint is this user's local AWS; None for any other endpoint."""
+    try:
+        running = remembered().aws
+    except UsageError:  # the extra [local] is not installed, so it is another's
+        return None
+    if running is None or endpoint_url.rstrip("/") != running.url or running.find() is None:
+        return None
+    return ensure(region, say)[1]
+
+
 def stop() -> list[Process]:
     """Ends the processes that we started, and gives those that were running."""
     with _locked():
@@ -116,16 +127,55 @@ def stop() -> list[Process]:
     return ended
 
 
+def keys() -> LocalKeys:
+    """Return the root access key of the local AWS that was started last. Raise LocalError when it cannot be read."""
+    try:
+        return LocalKeys.read(_keys_file())
+    except (OSError, ValueError) as error:
+        raise LocalError(
+            "local-keys-unreadable",
+            "The access key of the local AWS cannot be read",
+            f"{_keys_file()}: {error}",
+            "Run `chatops local stop`, then the same command again: a new local AWS gets a new key.",
+        ) from error
+
+
+CONFLICTING_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+"""What an SDK would use beside, or instead of, the key in the environment."""
+
+
+def variables(region: str) -> dict[str, str]:
+    """Return the environment in which an SDK uses the local AWS. Raise LocalError when it is not running."""
+    running = remembered().aws
+    if running is None or running.find() is None:
+        raise LocalError(
+            "local-not-running",
+            "The local AWS is not running",
+            "it has an address and a key only while it runs",
+            "Run `chatops local start` first.",
+        )
+    access_key, secret_key = keys().pair
+    return {
+        "AWS_ENDPOINT_URL": running.url,
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret_key,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,  # what boto3 reads
+    }
+
+
 def _start_aws(local: Local, say: Callable[[str], None]) -> Process:
+    LocalKeys.create().write(_keys_file())
+
     def remember(process: Process) -> None:
         local.aws = process
         _remember(local)
 
     return _start(
         "chatops.local.emulator",
-        lambda port: ["--port", str(port)],
+        lambda port: ["--port", str(port), "--keys", str(_keys_file())],
         usual_port=USUAL_PORT,
-        health="/_ministack/health",
+        health=HEALTH,
         log="local.log",
         remember=remember,
         say=say,
@@ -141,7 +191,8 @@ def _start_front(local: Local, region: str, usual_port: int, say: Callable[[str]
 
     snapshots = _folder() / "deployments" / str(local.aws.pid)
     snapshots.mkdir(parents=True, exist_ok=True)
-    arguments = ["--aws", local.aws.url, "--region", region, "--state-dir", str(snapshots)]
+    arguments = ["--aws", local.aws.url, "--region", region, "--keys", str(_keys_file())]
+    arguments += ["--state-dir", str(snapshots)]
     arguments += local.front_options.get(region, [])
     return _start(
         "chatops.local.front",
@@ -214,6 +265,10 @@ def _folder() -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     return folder
+
+
+def _keys_file() -> Path:
+    return _folder() / "keys.json"
 
 
 def _state_file() -> Path:

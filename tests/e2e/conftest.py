@@ -105,15 +105,25 @@ class Chatops:
 class Boto:
     """boto3 against the local AWS, as its root: what the tests believe, not what chatops says."""
 
-    endpoint_url: str
+    variables: dict[str, str]
+    """What `chatops local env` prints."""
+
+    @property
+    def endpoint_url(self) -> str:
+        return self.variables["AWS_ENDPOINT_URL"]
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The root key, as variables of the environment."""
+        return {name: self.variables[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
 
     def client(self, service: str) -> Any:
         return boto3.client(
             service,
             region_name=REGION,
             endpoint_url=self.endpoint_url,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
         )
 
     def everything(self) -> list[str]:
@@ -160,7 +170,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def boto(state: Path) -> Boto:
     chatops = Chatops(state, state)
     chatops.must("local", "start")
-    return Boto(chatops.must("local", "status", "--json").last["endpoint_url"])
+    return Boto(chatops.must("local", "env", "--json").last)
 
 
 @pytest.fixture

@@ -128,8 +128,9 @@ def test_wscat_is_refused_without_an_invite_chats_with_one_and_is_refused_after_
 
 
 def test_a_signature_that_is_expired_altered_foreign_or_missing_is_refused_at_the_handshake(
-    closed: Chatops, user: Callable[..., Credentials]
+    closed: Chatops, user: Callable[..., Credentials], boto: Boto
 ) -> None:
+    root = Credentials(*boto.keys.values())
     good, plain = closed.must("invite", "--local").out.strip(), closed.url()
     guest, stranger = user(may_connect()), user()
     assert knock(good) == 101
@@ -143,12 +144,13 @@ def test_a_signature_that_is_expired_altered_foreign_or_missing_is_refused_at_th
         "another path": good.replace("/demo?", "/demo/?"),
         "one more parameter": f"{good}&admin=true",
         "expired": signed(plain, guest, ago=timedelta(minutes=2)),
-        "expired, of the root": signed(plain, Credentials("test", "test"), ago=timedelta(minutes=2)),
+        "expired, of the root": signed(plain, root, ago=timedelta(minutes=2)),
         "not yet begun": signed(plain, guest, ago=-timedelta(hours=1)),
         "a life of more than 7 days": signed(plain, guest, life=604801),
         "a secret that is not the key's": signed(plain, Credentials(guest.access_key, "foreign")),
         "a key that nobody has": signed(plain, Credentials("AKIAFOREIGNFOREIGN00", "foreign")),
-        "the root's key without its secret": signed(plain, Credentials("test", "guessed")),
+        "the root's key without its secret": signed(plain, Credentials(root.access_key, "guessed")),
+        "the key test": signed(plain, Credentials("test", "test")),
         "another region": signed(plain, guest, region="us-east-1"),
         "a user who may not": signed(plain, stranger),
     }
@@ -157,7 +159,7 @@ def test_a_signature_that_is_expired_altered_foreign_or_missing_is_refused_at_th
 
 def test_the_connect_function_too_refuses_an_address_that_has_outlived_its_end(deployed: Chatops) -> None:
     # Where nobody asks for a signature, nothing but the function reads it.
-    keys, url = Credentials("test", "test"), deployed.url()
+    keys, url = Credentials("AKIAANYKEYATALL12345", "secret"), deployed.url()
     ages = (timedelta(), timedelta(minutes=2))
     assert [knock(signed(url, keys, ago=age)) for age in ages] == [101, 403]
 

@@ -11,8 +11,6 @@ import pytest
 from ..test_completion import offered
 from .conftest import REGION, Boto, Chatops
 
-KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-
 
 @pytest.fixture
 def ids(deployed: Chatops, connect: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> set[str]:
@@ -43,10 +41,10 @@ def test_the_ids_of_those_who_are_connected_are_offered(command: list[str], ids:
 
 def test_the_options_on_the_line_say_where_to_look(ids: set[str], boto: Boto, tmp_path: Path) -> None:
     endpoint = ("--endpoint-url", *boto.endpoint_url.replace(":", "\n:\n").split("\n"))
-    assert at_tab("kick", "--region", REGION, *endpoint, "", **KEYS) == ids
-    assert offered("kick", "--region", "eu-west-1", *endpoint, "", **KEYS) == []
+    assert at_tab("kick", "--region", REGION, *endpoint, "", **boto.keys) == ids
+    assert offered("kick", "--region", "eu-west-1", *endpoint, "", **boto.keys) == []
     (tmp_path / "other.yaml").write_text("prefix: other-")
-    assert offered("kick", "--region", REGION, *endpoint, "-c", "other.yaml", "", **KEYS) == []
+    assert offered("kick", "--region", REGION, *endpoint, "-c", "other.yaml", "", **boto.keys) == []
 
 
 def test_who_is_on_the_line_already_is_not_offered_again(ids: set[str]) -> None:

@@ -9,13 +9,11 @@ import pytest
 
 from .conftest import REGION, Boto, Chatops
 
-KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-
 
 @pytest.fixture
 def remote(chatops: Chatops, boto: Boto) -> Chatops:
     """The command line as against real AWS: credentials and an endpoint from outside, no --local."""
-    chatops.environment = {**KEYS, "AWS_ENDPOINT_URL": boto.endpoint_url, "AWS_CONFIG_FILE": "/nonexistent"}
+    chatops.environment = {**boto.keys, "AWS_ENDPOINT_URL": boto.endpoint_url, "AWS_CONFIG_FILE": "/nonexistent"}
     return chatops
 
 

@@ -22,6 +22,8 @@ import pytest
 import websockets.sync.client as websockets
 from websockets.exceptions import ConnectionClosed
 
+from chatops.local.emulator import HEALTH
+
 from .conftest import Chatops
 
 ROOT = Path(__file__).parents[2]
@@ -298,5 +300,5 @@ def test_installed_from_a_wheel_it_works_in_an_empty_directory(fresh: Chatops, t
     summary = fresh.local("up").last
     assert summary["failed"] == []
     assert summary["outputs"]["websocket_url"].startswith("ws://127.0.0.1:")
-    with urllib.request.urlopen(fresh.must("local", "status", "--json").last["endpoint_url"] + "/_ministack/health"):
+    with urllib.request.urlopen(fresh.must("local", "status", "--json").last["endpoint_url"] + HEALTH):
         fresh.local("down", "--yes")

@@ -7,17 +7,23 @@ import http.client
 import io
 import itertools
 import json
+import shlex
 import socket
+import stat
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import psutil
 import pytest
 import websockets.sync.client as websockets
+from botocore.exceptions import ClientError
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
@@ -113,7 +119,6 @@ def test_a_page_of_another_origin_can_neither_connect_nor_post(deployed: Chatops
     assert answer.status == 403 and answer.getheader("access-control-allow-origin") is None
 
 
-KEY_IN_QUERY = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0&X-Amz-Credential=test/20260101/{}/{}/aws4_request"
 TRUST = '{"Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
 FUNCTION = {
     "FunctionName": "evil",
@@ -122,7 +127,7 @@ FUNCTION = {
     "Role": "arn:aws:iam::000000000000:role/evil",
     "Code": {"ZipFile": base64.b64encode(zipped("evil.py", "def handler(event, context): return 'ran'")).decode()},
 }
-AS_ROOT = (
+CALLS = (
     (
         "POST",
         f"/?Action=CreateRole&RoleName=evil&AssumeRolePolicyDocument={quote(TRUST)}&Version=2010-05-08",
@@ -130,60 +135,97 @@ AS_ROOT = (
         b"",
     ),
     ("GET", "/?Action=CreateUser&UserName=evil", "iam", b""),
+    ("GET", "/?Action=GetFederationToken&Name=evil", "sts", b""),
+    ("GET", "/?Action=CreateStack&StackName=evil&TemplateBody=%7B%7D", "cloudformation", b""),
     ("POST", "/2015-03-31/functions?", "lambda", json.dumps(FUNCTION).encode()),
     ("POST", "/2015-03-31/functions/evil/invocations?", "lambda", b"{}"),
     ("GET", "/v2/apis?", "apigateway", b""),
     ("POST", "/_ministack/reset?", "iam", b""),
     ("GET", "/_ministack/health?", "iam", b""),
 )
-"""What creates a role, creates a function and runs it, lists and empties: with the root's name in the query, unsigned.
-
-No browser asks anybody before it sends one of these for a page, as text.
-"""
-PAGES = (
-    {"origin": "http://evil.example", "sec-fetch-site": "cross-site"},
-    {"origin": "null"},
-    {"origin": "http://127.0.0.1:3000", "sec-fetch-site": "same-site"},
-    {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"},
-    {"sec-fetch-site": "same-origin"},
-    {"host": "evil.example"},
-    {"host": "evil.example:4566", "sec-fetch-site": "same-origin", "x-chatops-admitted": "yes"},
-    {"host": "127.0.0.1.evil.example", "sec-fetch-site": "none"},
-)
-"""What browsers add to a page's requests: from elsewhere, from nowhere, and where a name was made to resolve here."""
+"""What creates a role, creates a function and runs it, lists and empties."""
+WAYS = ("query", "header", "none")
 
 
-def test_a_page_that_names_the_key_of_the_root_is_refused_by_the_local_aws(deployed: Chatops, boto: Boto) -> None:
-    before = boto.everything()
-    netloc = urlsplit(boto.endpoint_url).netloc
-    for page, (method, path, service, body) in itertools.product(PAGES, AS_ROOT):
-        signed = f"{path}&{KEY_IN_QUERY.format(REGION, service)}"
-        headers = {"host": netloc, "content-type": "text/plain", **page}
-        assert ask(netloc, method, signed, body, **headers).status == 403, (page, method, path)
+def names_the_root(key: str, service: str, way: str) -> tuple[str, dict[str, str]]:
+    """What to add to a query and to the headers to name a key without its secret."""
+    credential = f"{key}/20260101/{REGION}/{service}/aws4_request"
+    if way == "query":
+        return f"&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0&X-Amz-Credential={credential}", {}
+    signature = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host;x-amz-date, Signature={'0' * 64}"
+    return "", {"authorization": signature, "x-amz-date": "20260101T000000Z"} if way == "header" else {}
+
+
+def test_who_has_no_secret_of_the_account_gets_nothing(deployed: Chatops, boto: Boto) -> None:
+    before, netloc = boto.everything(), urlsplit(boto.endpoint_url).netloc
+    keys = ("test", "000000000000", boto.variables["AWS_ACCESS_KEY_ID"])
+    for (method, path, service, body), key, way in itertools.product(CALLS, keys, WAYS):
+        query, headers = names_the_root(key, service, way)
+        status = ask(netloc, method, path + query, body, **{"content-type": "text/plain", **headers}).status
+        assert status == 403, (method, path, key, way)
     assert boto.everything() == before
     assert "evil" not in [one["UserName"] for one in boto.client("iam").list_users()["Users"]]
 
 
-def test_a_page_is_not_even_told_what_it_may_ask_of_the_local_aws(boto: Boto) -> None:
-    netloc = urlsplit(boto.endpoint_url).netloc
-    wanted = {"access-control-request-method": "POST", "access-control-request-headers": "x-chatops-admitted"}
-    answer = ask(netloc, "OPTIONS", "/2015-03-31/functions", origin="http://evil.example", **wanted)
-    assert answer.status == 403 and answer.getheader("access-control-allow-origin") is None
+def test_a_key_of_one_start_is_worth_nothing_at_the_next(chatops: Chatops, tmp_path: Path) -> None:
+    other = Chatops(tmp_path, tmp_path / "state")
+    other.must("local", "start")
+    try:
+        first = other.must("local", "env", "--json").last
+        other.must("local", "stop")
+        other.must("local", "start")
+        second = other.must("local", "env", "--json").last
+        keys = [first["AWS_ACCESS_KEY_ID"], first["AWS_SECRET_ACCESS_KEY"]]
+        assert keys != [second["AWS_ACCESS_KEY_ID"], second["AWS_SECRET_ACCESS_KEY"]]
+        with pytest.raises(ClientError, match="chatops local env"):
+            Boto({**second, **{name: first[name] for name in first if "KEY" in name}}).everything()
+    finally:
+        other.must("local", "stop")
 
 
-def test_a_page_opens_no_websocket_at_the_local_aws(deployed: Chatops, boto: Boto) -> None:
-    """MiniStack has a WebSocket side of its own, which looks at no Origin."""
-    told = deployed.must("url", "--local").out.strip()
-    api = next(
-        one["ApiId"] for one in boto.client("apigatewayv2").get_apis()["Items"] if one["Name"] == "websocket-api"
+def test_the_key_test_is_told_the_command_that_prints_the_right_one(boto: Boto) -> None:
+    wrong = Boto({**boto.variables, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"})
+    for service, call in (("iam", "list_users"), ("dynamodb", "list_tables"), ("lambda", "list_functions")):
+        with pytest.raises(ClientError, match="chatops local env"):
+            getattr(wrong.client(service), call)()
+
+
+def test_a_shell_takes_what_local_env_prints(deployed: Chatops, boto: Boto) -> None:
+    program = "import boto3; print(boto3.client('dynamodb').list_tables()['TableNames'])"
+    script = (
+        f'eval "$({shlex.quote(sys.executable)} -m chatops local env)"; {shlex.quote(sys.executable)} -c "{program}"'
     )
-    url = f"ws://{urlsplit(boto.endpoint_url).netloc}/_aws/execute-api/{api}/{told.rpartition('/')[2]}"
-    for origin in EVIL:
-        with pytest.raises(InvalidStatus) as refused, websockets.connect(url, origin=Origin(origin), proxy=None):
-            pass
-        assert refused.value.response.status_code == 403
-    with websockets.connect(url, proxy=None):
+    environment = {**deployed.full_environment, "AWS_PROFILE": "missing", "AWS_SESSION_TOKEN": "stale"}
+    done = subprocess.run(
+        ["sh", "-c", script],
+        cwd=deployed.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.strip() == "['websocket-connections']", done.stderr
+
+
+def test_local_env_without_a_local_aws_says_what_to_start(chatops: Chatops, tmp_path: Path) -> None:
+    refused = Chatops(tmp_path, tmp_path / "state").run("local", "env")
+    assert refused.code == 1 and refused.out == ""
+    assert "chatops local start" in refused.err
+
+
+def test_another_user_cannot_read_the_key(chatops: Chatops) -> None:
+    folder = chatops.state / "chatops"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "keys.json").stat().st_mode) == 0o600
+
+
+def test_ministack_s_own_websocket_side_is_closed(deployed: Chatops, boto: Boto) -> None:
+    api, stage = deployed.url().split("/")[-2:]
+    url = f"ws://{urlsplit(boto.endpoint_url).netloc}/_aws/execute-api/{api}/{stage}"
+    with pytest.raises(InvalidStatus) as refused, websockets.connect(url, proxy=None):
         pass
+    assert refused.value.response.status_code == 403
 
 
 def test_the_chats_own_page_opens_and_a_page_of_elsewhere_calls_no_http_api(deployed: Chatops) -> None:

@@ -274,8 +274,7 @@ def test_smoke_without_a_stack_says_so(chatops: Chatops) -> None:
 
 
 def test_down_tells_how_many_are_connected_and_asks(chatops: Chatops, boto: Boto) -> None:
-    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    mine = Chatops(chatops.folder, chatops.state, keys)
+    mine = Chatops(chatops.folder, chatops.state, boto.keys)
     there = ("--endpoint-url", boto.endpoint_url, "--region", REGION)
     mine.must("up", "--yes", *there)
     url = mine.must("url", *there).out.strip()

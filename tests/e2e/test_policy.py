@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -29,6 +30,8 @@ from chatops.ops.policy import GROUPS, policy
 from chatops.resources.api import Api
 from chatops.stack import Stack
 
+from ..admin import reset
+from ..local.front.processes import KEYS, ministack
 from .conftest import REGION, Boto, Chatops
 
 CONFIG = """\
@@ -53,7 +56,7 @@ class Bench:
         file = folder / "config.yaml"
         file.write_text(CONFIG % auth, encoding="utf-8")
         self.config = configs.load(file)
-        self.root = self.stack("test", "test")
+        self.root = self.stack(*KEYS.pair)
 
     def stack(self, *keys: str) -> Stack:
         aws = Aws(REGION, endpoint_url=self.url, keys=(keys[0], keys[1]))
@@ -88,15 +91,21 @@ class Bench:
             yield opened
 
 
+@pytest.fixture(scope="session")
+def unguarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """MiniStack alone: its own WebSocket side reads a policy again at every request, as these tests need it."""
+    with ministack(tmp_path_factory.mktemp("ministack")) as url:
+        yield url
+
+
 @pytest.fixture
-def bench(
-    ministack: str, reset_ministack: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Bench]:
+def bench(unguarded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    reset_unguarded = partial(reset, unguarded, KEYS)
     monkeypatch.setattr("chatops.aws.RATES", {})
     monkeypatch.setattr(Aws, "pause", lambda self, seconds: self.stop.wait(min(seconds, 0.02)))
-    reset_ministack()
-    yield Bench(ministack, reset_ministack, tmp_path)
-    reset_ministack()
+    reset_unguarded()
+    yield Bench(unguarded, reset_unguarded, tmp_path)
+    reset_unguarded()
 
 
 def up(stack: Stack, *, adopt: bool = False) -> None:
@@ -273,7 +282,7 @@ def test_what_an_earlier_config_left_is_in_the_policy_until_it_is_gone(bench: Be
         f"table: {{name: later}}\n{shorter}websocket: {{routes: {{$connect: websocket-connect}}}}\nhttp_apis: {{}}\n"
     )
     bench.config = configs.load(file)
-    root = bench.root = bench.stack("test", "test")
+    root = bench.root = bench.stack(*KEYS.pair)
     gone = {"function.websocket-send", "table.websocket-connections"}
     for group in ("observe", "deploy"):
         mine = bench.holder(policy(root, [group]))

@@ -23,8 +23,10 @@ from chatops.aws import Aws
 from chatops.deploy.apply import apply
 from chatops.stack import Stack
 
+from ..admin import TEST_KEYS
+
 REGION = "ap-northeast-2"
-KEYS = ("test", "test")
+KEYS = TEST_KEYS.pair
 SMALL = """
 functions:
   websocket-connect: {source: handlers/connect.py, allow: [dynamodb:PutItem]}
@@ -170,14 +172,17 @@ def proxy_before(upstream: str) -> Iterator[Proxy]:
 
 
 @contextmanager
-def front_of(aws: str) -> Iterator[str]:
+def front_of(aws: str, folder: Path) -> Iterator[str]:
     """API Gateway's WebSocket side before a local AWS; ended with the block."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    command = ["-m", "chatops.local.front", "--port", str(port), "--aws", aws, "--region", REGION]
     quiet = subprocess.DEVNULL
+    keys = folder / "keys.json"
+    TEST_KEYS.write(keys)
+    where = ["--aws", aws, "--region", REGION, "--keys", str(keys)]
+    command = ["-m", "chatops.local.front", "--port", str(port), *where]
     process = subprocess.Popen([sys.executable, *command], stdin=quiet, stdout=quiet, stderr=quiet)
     try:
         deadline = time.monotonic() + 30
@@ -188,11 +193,6 @@ def front_of(aws: str) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(10)
-
-
-def reset(aws: str) -> None:
-    """Empties the local AWS."""
-    urllib.request.urlopen(urllib.request.Request(f"{aws}/_ministack/reset", method="POST"), timeout=20).close()
 
 
 def _answers(url: str) -> bool:

@@ -14,7 +14,8 @@ from chatops.aws import STACK_TAG, Aws
 from chatops.commands import diagnose
 from chatops.ops.find import find, regions
 
-from .stand_ins import KEYS, REGION, Answer, Proxy, proxy_before, reset, stack_of, up
+from ..admin import reset
+from .stand_ins import KEYS, REGION, Answer, Proxy, proxy_before, stack_of, up
 
 ELSEWHERE = "eu-west-1"
 pytestmark = pytest.mark.e2e

@@ -16,7 +16,8 @@ from chatops.commands import diagnose
 from chatops.ops import metrics
 from chatops.ops.metrics import Measured
 
-from .stand_ins import KEYS, REGION, Proxy, proxy_before, reset, stack_of, up
+from ..admin import reset
+from .stand_ins import KEYS, REGION, Proxy, proxy_before, stack_of, up
 
 HOUR = 3600
 pytestmark = pytest.mark.e2e

@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from ..keys import LocalKeys
 from .server import Front, Options
 
 MOST_FILES = 65_536
@@ -22,6 +23,7 @@ def options(arguments: list[str]) -> Options:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--aws", required=True, metavar="URL", help="the local AWS, http://127.0.0.1:4566")
     parser.add_argument("--region", required=True)
+    parser.add_argument("--keys", type=Path, required=True, help="the file with the local account's root key")
     parser.add_argument("--state-dir", type=Path, help="where snapshots of deployments are kept")
     parser.add_argument("--time-scale", type=_positive, default=1.0, help="0.01 makes ten minutes six seconds")
     parser.add_argument("--integration-timeout", type=_positive, default=29.0, help="seconds that functions have")
@@ -31,6 +33,7 @@ def options(arguments: list[str]) -> Options:
         given.port,
         given.aws,
         given.region,
+        LocalKeys.read(given.keys),
         given.state_dir,
         given.time_scale,
         given.drop_disconnects,

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPException
 from typing import Any, ParamSpec, TypeVar
+from urllib.parse import quote, urlsplit
 
 import botocore.session
 from botocore.config import Config
-from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ..emulator import CREDENTIALS, FORWARDED, Credential
+from ..keys import LocalKeys
 from .errors import Refused
 from .turns import Turns
 
 T = TypeVar("T")
 P = ParamSpec("P")
-
-KEYS = ("test", "test")
-"""The access key of the local account's root user, whatever the environment says."""
 
 ONCE = {"total_max_attempts": 1}
 LONGEST = 900 + 10
@@ -31,15 +32,15 @@ INVOCATIONS = 64
 
 
 class LocalAws:
-    """One region of the local AWS."""
+    """One region of the local AWS, called as the account's root user."""
 
-    def __init__(self, endpoint_url: str, region: str) -> None:
+    def __init__(self, endpoint_url: str, region: str, keys: LocalKeys) -> None:
         session = botocore.session.Session()
-        session.set_credentials(*KEYS)
+        session.set_credentials(*keys.pair)
         self.endpoint_url = endpoint_url.rstrip("/")
         self.region = region
         self.partition = str(session.get_partition_for_region(region))
-        self.credentials = Credentials(*KEYS)
+        self.forward_header = {FORWARDED: keys.forward_token}
 
         def client(service: str, **options: Any) -> Any:
             options = {"connect_timeout": 5, "read_timeout": 10, "proxies": {}, "retries": ONCE, **options}
@@ -64,6 +65,20 @@ class LocalAws:
             return await self.read(call, *args, **kwargs)
         except (BotoCoreError, ClientError) as error:
             raise Refused(500, "Internal server error", f"the local AWS says: {error}") from error
+
+    def credential(self, access_key: str) -> Credential | None:
+        """Return whose an access key is; None for an unknown one. Raise OSError or HTTPException."""
+        where = urlsplit(self.endpoint_url)
+        local = HTTPConnection(where.hostname or "", where.port or 80, timeout=10)
+        try:
+            local.request("GET", CREDENTIALS + quote(access_key, safe=""), headers=self.forward_header)
+            answer = local.getresponse()
+            found = json.loads(answer.read())
+            if answer.status not in (200, 404):
+                raise HTTPException(f"{answer.status} {found}")
+            return Credential(**found) if answer.status == 200 else None
+        finally:
+            local.close()
 
     async def invoke(self, function: str, payload: bytes) -> Any:
         """Lambda's Invoke, with its answer's payload read."""

@@ -42,7 +42,7 @@ class Catalog:
     """Every stage that is live, by API id and name. `ended` is told of each that is no longer."""
 
     def __init__(self, aws: LocalAws, folder: Path | None, ended: Callable[[str, str], None]) -> None:
-        self.endpoint_url = aws.endpoint_url
+        self.endpoint_url, self.forward_header = aws.endpoint_url, aws.forward_header
         self._aws = aws
         self._folder = folder
         self._ended = ended

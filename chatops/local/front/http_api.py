@@ -9,17 +9,30 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+from collections.abc import Iterable
 from urllib.parse import quote, urlsplit
 
-from ..emulator import ADMITTED
+from ..emulator import FORWARDED
 from . import address
 from .catalog import Catalog
 from .request import Request, Response, as_json
 
 LONGEST = 31.0
 """Seconds; API Gateway gives an HTTP API's integration 30."""
-HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "content-length", "date"}
-NOT_PASSED_ON = HOP_BY_HOP | {ADMITTED}
+HOP_BY_HOP = {
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+"""What is about one connection and not about the message: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1"""
+REWRITTEN = {"content-length", "date", "expect"}
+"""What each end says for itself."""
 
 
 class HttpApis:
@@ -28,6 +41,7 @@ class HttpApis:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._aws = urlsplit(catalog.endpoint_url)
+        self._forward_header = catalog.forward_header
 
     async def has(self, request: Request) -> bool:
         """Whether a request is for one of them, the newest included."""
@@ -52,13 +66,23 @@ class HttpApis:
         target = f"/_aws/execute-api/{api_id}/{'/'.join(rest)}" + (f"?{request.query}" if request.query else "")
         aws = http.client.HTTPConnection(self._aws.hostname or "", self._aws.port or 80, timeout=LONGEST)
         try:
-            headers = {name: value for name, value in request.headers if name.lower() not in NOT_PASSED_ON}
-            aws.request(request.method, target, request.body or None, {**headers, ADMITTED: "yes"})
+            headers = dict(forwardable(request.headers))
+            aws.request(request.method, target, request.body or None, {**headers, **self._forward_header})
             answer = aws.getresponse()
-            given = [(name, value) for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP]
+            given = forwardable(answer.getheaders())
             return Response(answer.status, answer.read(), repeated=given)
         finally:
             aws.close()
+
+
+def forwardable(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the headers of a message without those that are about one connection, or that prove who forwards it."""
+    headers = list(headers)
+    listed = {
+        one.strip() for name, value in headers if name.lower() == "connection" for one in value.lower().split(",")
+    }
+    left_out = HOP_BY_HOP | REWRITTEN | listed | {FORWARDED}
+    return [(name, value) for name, value in headers if name.lower() not in left_out]
 
 
 def encoded(head: bytes) -> bytes:

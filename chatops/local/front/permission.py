@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from ministack.core import iam_evaluator as iam  # type: ignore[import-untyped]
+from ministack.core import iam_evaluator as iam
 
 from .aws import LocalAws
 from .caller import Caller

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..keys import LocalKeys
 from . import http
 from .aws import LocalAws
 from .caller import Callers
@@ -41,6 +42,7 @@ class Options:
     port: int
     endpoint_url: str
     region: str
+    keys: LocalKeys
     folder: Path | None = None
     time_scale: float = 1.0
     drop_disconnects: bool = False
@@ -52,7 +54,7 @@ class Front:
 
     def __init__(self, options: Options) -> None:
         self._quotas = Quotas().scaled(options.time_scale)
-        self._aws = LocalAws(options.endpoint_url, options.region)
+        self._aws = LocalAws(options.endpoint_url, options.region, options.keys)
         self._connections = Connections()
         self._catalog = Catalog(self._aws, options.folder, self._connections.end_stage)
         permissions, callers = Permissions(self._aws), Callers(self._aws)

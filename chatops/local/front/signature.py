@@ -50,6 +50,9 @@ class Signature:
 
 def read(request: Request) -> Signature | None:
     """The signature in a request's Authorization header or query, or nothing. Refused when it is not complete."""
+    if "#" in request.target:
+        # What stands behind it is no part of a URL's query, so the signature would not cover it.
+        raise _refused("InvalidSignatureException", "The request's target holds a '#'.")
     query = dict(parse_qsl(request.query))
     authorization = request.header("authorization") or ""
     if authorization.startswith(ALGORITHM):

@@ -19,7 +19,7 @@ from botocore.config import Config
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as websocket
 
-from .processes import REGION
+from .processes import KEYS, REGION
 from .sink import Sink
 
 STAGE = "demo"
@@ -116,12 +116,14 @@ class Chat:
         found = self.sink.wait(lambda one: (one["event"].get("queryStringParameters") or {}).get("client") == me)
         return str(found["event"]["requestContext"]["connectionId"])
 
-    def management(self, key: str = "test", secret: str = "test", token: str | None = None) -> Any:
+    def management(self, key: str = KEYS.access_key, secret: str = KEYS.secret_key, token: str | None = None) -> Any:
         return client("apigatewaymanagementapi", self.connections_url, key, secret, token)
 
 
 @cache
-def client(service: str, url: str, key: str = "test", secret: str = "test", token: str | None = None) -> Any:
+def client(
+    service: str, url: str, key: str = KEYS.access_key, secret: str = KEYS.secret_key, token: str | None = None
+) -> Any:
     """A client that neither retries nor reads the environment."""
     session = botocore.session.Session()
     session.set_credentials(key, secret, token)

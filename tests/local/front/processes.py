@@ -14,9 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chatops.local import emulator
+from chatops.local.keys import LocalKeys
 
 ROOT = Path(__file__).parents[3]
 REGION = "ap-northeast-2"
+KEYS = LocalKeys("AKIACHATOPSTESTS2345", "the secret key of the tests")
+"""The root key of every local AWS here, MiniStack alone among them."""
 
 
 def free_port() -> int:
@@ -67,7 +70,10 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], health: str, log: Path
 def ministack(folder: Path) -> Iterator[str]:
     """MiniStack as it comes, with IAM enforced; gives its endpoint."""
     port = free_port()
-    with _emulator([sys.executable, "-m", "ministack"], port, folder, **emulator.environment(port)) as url:
+    keys = {"AWS_ACCESS_KEY_ID": KEYS.access_key, "AWS_SECRET_ACCESS_KEY": KEYS.secret_key}
+    settings = {**emulator.environment(port), **keys}
+    command = [sys.executable, "-m", "ministack"]
+    with _emulator(command, port, "/_ministack/health", folder, **settings) as url:
         yield url
 
 
@@ -75,14 +81,21 @@ def ministack(folder: Path) -> Iterator[str]:
 def local_aws(folder: Path) -> Iterator[str]:
     """MiniStack as chatops starts it; gives its endpoint."""
     port = free_port()
-    with _emulator([sys.executable, "-m", "chatops.local.emulator", "--port", str(port)], port, folder) as url:
+    command = [sys.executable, "-m", "chatops.local.emulator", "--port", str(port), "--keys", keys_file(folder)]
+    with _emulator(command, port, emulator.HEALTH, folder) as url:
         yield url
 
 
+def keys_file(folder: Path) -> str:
+    """A file with the root key, as the local AWS and the front read it."""
+    KEYS.write(folder / "keys.json")
+    return str(folder / "keys.json")
+
+
 @contextmanager
-def _emulator(command: Sequence[str], port: int, folder: Path, **environment: str) -> Iterator[str]:
+def _emulator(command: Sequence[str], port: int, health: str, folder: Path, **environment: str) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
-    with running(command, f"{url}/_ministack/health", folder / f"ministack-{port}.log", ROOT, **environment):
+    with running(command, f"{url}{health}", folder / f"ministack-{port}.log", ROOT, **environment):
         yield url
 
 
@@ -91,10 +104,11 @@ def front(aws: str, folder: Path, *options: str, port: int | None = None) -> Ite
     """The front before a local AWS; gives its address, http://127.0.0.1:PORT."""
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
-    with running(front_command(port, aws, *options), f"{url}/_chatops/health", folder / f"front-{port}.log", ROOT):
+    command = front_command(port, aws, folder, *options)
+    with running(command, f"{url}/_chatops/health", folder / f"front-{port}.log", ROOT):
         yield url
 
 
-def front_command(port: int, aws: str, *options: str) -> list[str]:
-    where = ["--port", str(port), "--aws", aws, "--region", REGION]
+def front_command(port: int, aws: str, folder: Path, *options: str) -> list[str]:
+    where = ["--port", str(port), "--aws", aws, "--region", REGION, "--keys", keys_file(folder)]
     return [sys.executable, "-m", "chatops.local.front", *where, *options]

@@ -146,7 +146,9 @@ def test_two_hundred_clients_come_at_once(chat: Chat) -> None:
 def process(aws: str, folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """The front as a process to end, and its address."""
     url = f"http://127.0.0.1:{(port := free_port())}"
-    with running(front_command(port, aws, *options), f"{url}/_chatops/health", folder / "process.log", ROOT) as one:
+    with running(
+        front_command(port, aws, folder, *options), f"{url}/_chatops/health", folder / "process.log", ROOT
+    ) as one:
         yield one, url
 
 

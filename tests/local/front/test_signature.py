@@ -87,6 +87,13 @@ def test_a_presigned_url_without_a_proper_life_is_refused(expires: str) -> None:
         check(request)
 
 
+def test_what_stands_behind_a_hash_does_not_extend_an_invite() -> None:
+    expired = in_query(60)
+    request = replace(expired, target=f"{expired.target}#&X-Amz-Expires=604800")
+    with pytest.raises(Refused):
+        signature.read(request)
+
+
 @pytest.mark.parametrize("request_", [in_header(service="dynamodb"), in_header(region="us-east-1")])
 def test_a_signature_for_another_service_or_region_is_refused(request_: Request) -> None:
     with pytest.raises(Refused, match="scoped"):

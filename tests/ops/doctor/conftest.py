@@ -9,7 +9,8 @@ import pytest
 from chatops.aws import Aws
 from chatops.stack import Stack
 
-from ..stand_ins import KEYS, REGION, Proxy, proxy_before, reset, stack_of, up
+from ...admin import reset
+from ..stand_ins import KEYS, REGION, Proxy, proxy_before, stack_of, up
 from .breakages import repair
 
 

@@ -36,10 +36,10 @@ def named(name: str) -> Symptom:
 
 
 @pytest.fixture(scope="module")
-def chat(standing: tuple[Proxy, Stack], ministack: str) -> Iterator[Stack]:
+def chat(standing: tuple[Proxy, Stack], ministack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack with API Gateway's WebSocket side before it, of which its functions are told for as long."""
     proxy, stack = standing
-    with front_of(ministack) as front:
+    with front_of(ministack, tmp_path_factory.mktemp("front")) as front:
         yield up(Stack(stack.config, Aws(REGION, endpoint_url=proxy.url, front_url=front, keys=KEYS)))
     up(again(stack))
 

@@ -15,13 +15,13 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from ..chats import Chat, Route, Shape, client
-from ..processes import REGION
+from ..processes import KEYS, REGION
 from ..targets import Target
 from .behaviour import behaviour
 from .handshake import outcome
 
 GUARDED = Shape((Route("$connect", authorization="AWS_IAM"), Route("$default")))
-ROOT = Credentials("test", "test")
+ROOT = Credentials(*KEYS.pair)
 
 
 def presigned(chat: Chat, credentials: Credentials, expires: int = 60, ago: int = 0) -> str:
@@ -103,7 +103,7 @@ def with_iam_a_wrong_secret_is_403(target: Target) -> str:
 @behaviour("403")
 def with_iam_a_wrong_secret_of_the_account_s_root_key_is_403(target: Target) -> str:
     """apigateway-websocket-control-access-iam.html"""
-    return knock(presigned(target.chat(GUARDED), Credentials("test", "wrong")))
+    return knock(presigned(target.chat(GUARDED), Credentials(KEYS.access_key, "wrong")))
 
 
 @behaviour("403", settled=False)

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.uri import parse_uri
 
 from ..chats import Chat, Shape
+from ..processes import KEYS
 from ..targets import Target
 from .authorization import user
 from .behaviour import behaviour
@@ -179,7 +180,7 @@ def a_post_with_a_wrong_secret_is_403(target: Target) -> str:
     """apigateway-how-to-call-websocket-api-connections.html"""
     chat = target.chat(Shape())
     with chat.join() as joined:
-        return post(chat, joined.id, b"hello", "test", "wrong")[:3]
+        return post(chat, joined.id, b"hello", KEYS.access_key, "wrong")[:3]
 
 
 @behaviour("403")
