@@ -183,6 +183,14 @@ def chat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Chat]:
     running.stop()
 
 
+def find_chromium() -> str:
+    """The system's Chromium."""
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        unavailable("The browser tests need Chromium: apt-get install chromium, or name one in CHROMIUM.")
+    return found
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
     """The system's Chromium."""
@@ -190,11 +198,8 @@ def browser() -> Iterator["Browser"]:
         from playwright.sync_api import sync_playwright
     except ImportError:
         unavailable("The browser tests need Playwright: pip install playwright.")
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        unavailable("The browser tests need Chromium: apt-get install chromium, or name one in CHROMIUM.")
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=[*CHROMIUM, *QUIET])
+        launched = playwright.chromium.launch(executable_path=find_chromium(), args=[*CHROMIUM, *QUIET])
         yield launched
         launched.close()
 
