@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from ..log import configure
 from .server import Front, Options
 
 MOST_FILES = 65_536
@@ -65,7 +66,7 @@ def allow_many_connections() -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s")
+    configure()
     for noisy in ("botocore", "websockets", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     allow_many_connections()
