@@ -86,7 +86,7 @@ def stop(session: Session) -> None:
     session.interrupt.so_far = "The local AWS may be running still: `chatops local status` tells."
     for one in server.remembered().crashed:
         session.note(f"{one.module} (pid {one.pid}) had ended by itself; why may be at the end of {one.log}.")
-    ended = ", ".join(str(one.pid) for one in server.stop())
+    ended = ", ".join(str(one.pid) for one in server.stop(session.note))
     session.note(f"Stopped the local AWS (pid {ended})." if ended else "No local AWS of ours was running.")
     if session.options.as_json:
         show(session.output, server.remembered())
@@ -102,3 +102,8 @@ def status(session: Session) -> None:
     from ..render.local import show
 
     show(session.output, server.remembered())
+    if pids := ", ".join(map(str, server.unrecorded())):
+        session.note(
+            f"The state file does not name running processes of the local AWS (pid {pids}). "
+            "`chatops local stop` ends them."
+        )

@@ -8,20 +8,31 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import LocalError, UsageError
 from ..extras import require
 from .emulator import HEALTH
 from .keys import LocalKeys
-from .process import HOST, DidNotStart, Process, free_port, start
+from .process import HOST, SERVICES, DidNotStart, Process, end_processes, find_marked, free_port, is_service, start
 
 USUAL_PORT, USUAL_FRONT_PORT = 4566, 4510
 PATIENCE = 10.0
 """Seconds for which a process may not answer, on a machine that is busy or was asleep, before something is done."""
+LOCK_NOTICE_SECONDS, LOCK_REPEAT_SECONDS, MAX_LOCK_SECONDS = 1.0, 15.0, 120.0
+"""When a command that waits for another one says so, how often it says it again, and when it gives up."""
+MAX_STATE_BYTES = 1_000_000
+LOW_DISK_BYTES = 1_000_000
+TEMPORARY = ("tmp", "deployments", "keys.json")
+"""What is deleted with the stacks: temporary files (functions' code among them), deployments' snapshots, the key."""
 
 
 @dataclass
@@ -51,12 +62,51 @@ class Local:
 def remembered() -> Local:
     """What was started; nothing when the state file is missing or damaged."""
     try:
-        state = json.loads(_state_file().read_text())
-        aws = Process(**state["aws"]) if state["aws"] else None
-        fronts = {region: Process(**one) for region, one in state["fronts"].items()}
-        return Local(aws, fronts, state["front_options"])
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        file = _state_file()
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_STATE_BYTES:
+            return Local()
+        state = json.loads(file.read_text())
+        aws = _process(state["aws"], SERVICES[0]) if state["aws"] else None
+        fronts = {region: _process(one, SERVICES[1]) for region, one in state["fronts"].items()}
+        if fronts and not aws:
+            return Local()
+        options = state["front_options"]
+        if not all(isinstance(one, list) and all(isinstance(word, str) for word in one) for one in options.values()):
+            return Local()
+        return Local(aws, fronts, options)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, LocalError):
         return Local()
+
+
+def _process(state: dict[str, Any], module: str) -> Process:
+    """Return a process of the state file. Raises an error when it is none that chatops wrote there."""
+    process = Process(**state)
+    url = urlsplit(process.url)
+    is_valid = (
+        process.module == module
+        and isinstance(process.arguments, list)
+        and all(isinstance(word, str) for word in process.arguments)
+        and type(process.pid) is int
+        and 1 < process.pid < 2**31
+        and url.scheme == "http"
+        and url.netloc == f"{HOST}:{url.port}"
+        and process.health.startswith("/")
+        and Path(process.log).parent == _folder()
+    )
+    if not is_valid:
+        raise ValueError("a process of the state file is damaged")
+    return process
+
+
+def unrecorded() -> list[int]:
+    """Return the pids of processes that were started for this state folder and that the state file does not name."""
+    recorded = {one.pid for one in remembered().processes}
+    try:
+        marked = find_marked(_folder())
+    except LocalError:
+        return []
+    return [one.pid for one in marked if one.pid not in recorded and is_service(one)]
 
 
 def front_options(time_scale: float, drop_disconnects: bool) -> list[str]:
@@ -71,7 +121,7 @@ def ensure(region: str, say: Callable[[str], None], options: list[str] | None = 
     `options` are the front's: it is started again where it has others. Without them it keeps those that it has.
     Raises LocalError when they do not come up.
     """
-    with _locked():
+    with _locked(say), _undone_on_failure():
         local = remembered()
         if local.aws in local.crashed:
             assert local.aws
@@ -119,11 +169,18 @@ def gateway_of(endpoint_url: str, region: str, say: Callable[[str], None]) -> st
     return ensure(region, say)[1]
 
 
-def stop() -> list[Process]:
-    """Ends the processes that we started, and gives those that were running."""
-    with _locked():
+def stop(say: Callable[[str], None]) -> list[Process]:
+    """End every process that was started for this state folder, and delete what they wrote outside of their logs.
+
+    Returns the processes that the state file named and that were running. Without the lock where no lock file can be
+    created (a read-only or full disk): what runs is ended anyway.
+    """
+    with _locked(say, is_required=False):
         ended = [one for one in reversed(remembered().processes) if one.end()]
-        _state_file().unlink(missing_ok=True)
+        _end_unrecorded(Local(), say)
+        for name in TEMPORARY:
+            _delete(_folder() / name)
+        _delete(_state_file())
     return ended
 
 
@@ -165,14 +222,18 @@ def variables(region: str) -> dict[str, str]:
 
 
 def _start_aws(local: Local, say: Callable[[str], None]) -> Process:
-    LocalKeys.create().write(_keys_file())
-
     def remember(process: Process) -> None:
         local.aws = process
         _remember(local)
 
+    _end_unrecorded(local, say)
+    # Code of functions of the one before it, and its deployments.
+    for name in TEMPORARY:
+        _delete(_folder() / name)
+    with _writing(_keys_file()):
+        LocalKeys.create().write(_keys_file())
     return _start(
-        "chatops.local.emulator",
+        SERVICES[0],
         lambda port: ["--port", str(port), "--keys", str(_keys_file())],
         usual_port=USUAL_PORT,
         health=HEALTH,
@@ -189,13 +250,15 @@ def _start_front(local: Local, region: str, usual_port: int, say: Callable[[str]
         local.fronts[region] = process
         _remember(local)
 
+    _end_unrecorded(local, say)
     snapshots = _folder() / "deployments" / str(local.aws.pid)
-    snapshots.mkdir(parents=True, exist_ok=True)
+    with _writing(snapshots):
+        snapshots.mkdir(parents=True, exist_ok=True)
     arguments = ["--aws", local.aws.url, "--region", region, "--keys", str(_keys_file())]
     arguments += ["--state-dir", str(snapshots)]
     arguments += local.front_options.get(region, [])
     return _start(
-        "chatops.local.front",
+        SERVICES[1],
         lambda port: ["--port", str(port), *arguments],
         usual_port=usual_port,
         health="/_chatops/health",
@@ -215,11 +278,15 @@ def _start(
     remember: Callable[[Process], None],
     say: Callable[[str], None],
 ) -> Process:
-    file, home = _folder() / log, _folder() / "home"
-    home.mkdir(exist_ok=True)
-    # The log of the one before it is kept: why that one ended stands there.
-    with suppress(FileNotFoundError):
-        file.replace(f"{file}.1")
+    folder = _folder()
+    file, home, temporary = folder / log, folder / "home", folder / "tmp"
+    with _writing(folder):
+        for one in (home, temporary):
+            one.mkdir(mode=0o700, exist_ok=True)
+        # The log of the one before it is kept: why that one ended stands there.
+        with suppress(FileNotFoundError):
+            file.replace(f"{file}.1")
+        file.touch(mode=0o600)
     end = ""
     # Another program may take the port between the look at it and the start: then another port is tried.
     for wanted in (usual_port, 0, 0):
@@ -236,10 +303,19 @@ def _start(
                 health=health,
                 log=file,
                 home=home,
+                temporary=temporary,
                 remember=remember,
+                environment={
+                    # Where MiniStack would use fixed folders in /tmp, which others may have created.
+                    "STATE_DIR": str(temporary / "ministack-state"),
+                    "S3_DATA_DIR": str(temporary / "ministack-s3"),
+                },
             )
         except DidNotStart as error:
             end = str(error)
+    free = shutil.disk_usage(folder).free
+    if free < LOW_DISK_BYTES:
+        end += f"\nOnly {free:,} bytes are free on the disk of {folder}."
     raise LocalError(
         "local-did-not-start",
         "The local AWS could not be started",
@@ -248,13 +324,101 @@ def _start(
     )
 
 
-@contextmanager
-def _locked() -> Iterator[None]:
-    """Two commands at once start one local AWS, not two."""
-    from filelock import FileLock
+def _end_unrecorded(local: Local, say: Callable[[str], None]) -> None:
+    """End what runs for this state folder and is not recorded; where no AWS is recorded, functions' processes too."""
+    recorded = {one.pid for one in local.processes}
+    services: set[int] = set()
+    # A process may start another one while it is looked for.
+    for _ in range(3):
+        marked = [one for one in find_marked(_folder()) if one.pid not in recorded]
+        found = [one for one in marked if is_service(one)]
+        ending = found if local.aws else marked
+        if not ending:
+            break
+        services |= {one.pid for one in found}
+        end_processes(ending)
+    if services:
+        pids = ", ".join(map(str, sorted(services)))
+        say(f"Ended processes of a local AWS that the state file did not name (pid {pids}).")
 
-    with FileLock(str(_folder() / "local.lock"), mode=0o600):
+
+@contextmanager
+def _undone_on_failure() -> Iterator[None]:
+    """End what was started in the block when it fails, and restore the state file."""
+    before = remembered()
+    try:
         yield
+    except BaseException:
+        for process in remembered().processes:
+            if process not in before.processes:
+                process.end()
+        with suppress(LocalError):
+            if before.processes or before.front_options:
+                _remember(before)
+            else:
+                _delete(_state_file())
+        raise
+
+
+@contextmanager
+def _locked(say: Callable[[str], None], *, is_required: bool = True) -> Iterator[None]:
+    """Two commands at once start one local AWS, not two. Without `is_required`, go on where no lock can be had."""
+    from filelock import FileLock, Timeout
+
+    file, holder = _folder() / "local.lock", _folder() / "local.lock.pid"
+    lock = FileLock(str(file), mode=0o600)
+    began, patience = time.monotonic(), LOCK_NOTICE_SECONDS
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=patience)
+        except Timeout:
+            waited, patience = time.monotonic() - began, LOCK_REPEAT_SECONDS
+            command = f"another chatops command{_pid_in(holder)}"
+            if waited > MAX_LOCK_SECONDS:
+                raise LocalError(
+                    "local-locked",
+                    "Timed out waiting for the lock of the local AWS",
+                    f"{command} has held {file} for more than {MAX_LOCK_SECONDS:.0f} s",
+                    "Wait until that command ends, or end it, then retry.",
+                ) from None
+            say(f"Waiting for {command} that is starting or stopping the local AWS … ({waited:.0f} s)")
+            patience = min(patience, max(0.0, MAX_LOCK_SECONDS - waited) + 0.1)
+        except OSError as error:
+            if is_required:
+                raise _not_writable(file, error) from error
+            break
+    try:
+        with suppress(OSError):
+            holder.write_text(str(os.getpid()))
+        yield
+    finally:
+        with suppress(OSError):
+            holder.unlink()
+        lock.release()
+
+
+def _pid_in(file: Path) -> str:
+    try:
+        return f" (pid {int(file.read_text())})"
+    except (OSError, ValueError):
+        return ""
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _not_writable(path, error) from error
+
+
+def _not_writable(path: Path, error: OSError) -> LocalError:
+    return LocalError(
+        "local-folder-not-writable",
+        "Cannot write to the state folder of the local AWS",
+        f"{error.filename or path}: {error.strerror or error}",
+        "Free disk space or fix the folder's permissions, then retry. `chatops local stop` ends what is running.",
+    )
 
 
 def _folder() -> Path:
@@ -262,9 +426,11 @@ def _folder() -> Path:
     from platformdirs import user_state_path
 
     folder = user_state_path("chatops", appauthor=False)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    return folder
+    with _writing(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if stat.S_IMODE(folder.stat().st_mode) != 0o700:
+            folder.chmod(0o700)
+        return folder.resolve()
 
 
 def _keys_file() -> Path:
@@ -278,6 +444,26 @@ def _state_file() -> Path:
 def _remember(local: Local) -> None:
     # Those who only read it take no lock: they find the old one or the new one, whole.
     fresh = _state_file().with_suffix(".new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(asdict(local), file)
-    fresh.replace(_state_file())
+    try:
+        with _writing(fresh):
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                json.dump(asdict(local), file)
+            fresh.replace(_state_file())
+    except LocalError:
+        with suppress(OSError):
+            fresh.unlink()
+        raise
+
+
+def _delete(path: Path) -> None:
+    """Delete a file or a folder with all that is in it, folders included that are not writable: code has such modes."""
+    with _writing(path):
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+            return
+        for place, folders, _ in os.walk(path):
+            for name in folders:
+                folder = Path(place, name)
+                if not folder.is_symlink():
+                    folder.chmod(0o700)
+        shutil.rmtree(path)

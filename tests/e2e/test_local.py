@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -239,6 +240,37 @@ def test_a_process_that_got_the_pid_later_is_not_stopped(fresh: Chatops) -> None
         stranger.stdin.close()
         stranger.wait(10)
         state.write_text(remembered)
+
+
+def test_stop_deletes_functions_code_and_ends_functions_that_outlived_their_local_aws(fresh: Chatops) -> None:
+    fresh.local("up")
+    fresh.must("smoke", "--local")
+    pid, temporary = fresh.must("local", "status", "--json").last["pid"], fresh.state / "chatops" / "tmp"
+    functions = psutil.Process(pid).children(recursive=True)
+    assert functions
+    assert any(temporary.glob("ministack-lambda-*/code/*.py"))
+    assert temporary.stat().st_mode & 0o777 == 0o700
+    functions[0].suspend()  # as one that hangs: it does not see that its input has ended
+    os.kill(pid, signal.SIGKILL)
+    assert functions[0].is_running()
+    fresh.must("local", "stop")
+    assert not [one for one in functions if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    assert not temporary.exists()
+
+
+@pytest.mark.parametrize("damage", ['{"aws": ', "[]", '"pid": -1', '"pid": "1"'])
+def test_a_damaged_state_file_is_told_by_status_and_stop_ends_what_runs(fresh: Chatops, damage: str) -> None:
+    fresh.must("local", "start")
+    status = fresh.must("local", "status", "--json").last
+    pids = [status["pid"], *(one["pid"] for one in status["fronts"].values())]
+    state = fresh.state / "chatops" / "local.json"
+    text = re.sub(r'"pid": \d+', damage, state.read_text()) if "pid" in damage else damage
+    state.write_text(text)
+    told = fresh.must("local", "status")
+    assert all(str(pid) in told.err for pid in pids) and "`chatops local stop`" in told.err
+    fresh.must("local", "stop")
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+    assert fresh.must("local", "status").err == ""
 
 
 def test_the_users_own_credentials_go_nowhere_near_the_local_aws(fresh: Chatops) -> None:

@@ -21,6 +21,7 @@ def process(tmp_path: Path) -> Iterator[Process]:
         health="/",
         log=tmp_path / "log",
         home=tmp_path,
+        temporary=tmp_path,
         remember=lambda _: None,
     )
     yield running

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -91,6 +94,30 @@ def local_did_not_start(one: Stranger) -> Told:
     return one.types("local", "start")
 
 
+def local_locked(one: Stranger) -> Told:
+    one.patch.setattr("chatops.local.server._folder", lambda: one.folder)
+    one.patch.setattr("chatops.local.server.LOCK_NOTICE_SECONDS", 0.0)
+    one.patch.setattr("chatops.local.server.MAX_LOCK_SECONDS", 0.0)
+    holds = "import sys, filelock\nwith filelock.FileLock(sys.argv[1]): print(flush=True), sys.stdin.read()"
+    command = [sys.executable, "-c", holds, str(one.folder / "local.lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdin and holder.stdout
+        holder.stdout.readline()
+        (one.folder / "local.lock.pid").write_text("1234")
+        told = one.types("local", "start")
+        holder.stdin.close()
+    return told
+
+
+def local_folder_not_writable(one: Stranger) -> Told:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(one.folder / "local.new"))
+
+    one.patch.setattr("chatops.local.server._folder", lambda: one.folder)
+    one.patch.setattr("chatops.local.server.Path.touch", full)
+    return one.types("local", "start")
+
+
 def local_does_not_answer(one: Stranger) -> Told:
     class Mute(Process):
         def find(self) -> Any:
@@ -145,6 +172,8 @@ OURS: Mapping[str, Callable[[Stranger], Told]] = {
     "time-scale": lambda one: one.types("local", "start", "--time-scale", "0"),
     "local-did-not-start": local_did_not_start,
     "local-does-not-answer": local_does_not_answer,
+    "local-locked": local_locked,
+    "local-folder-not-writable": local_folder_not_writable,
     "file": file,
     "unexpected": unexpected,
 }

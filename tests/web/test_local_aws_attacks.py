@@ -142,7 +142,7 @@ class Target:
         config.graceful_timeout = 0.1
         sockets = config.create_sockets()
         self.port = sockets.insecure_sockets[0].getsockname()[1]
-        config.create_sockets = lambda: sockets
+        config.create_sockets = lambda: sockets  # type: ignore[method-assign]
         self._started.set()
         await serve(self._watched, config, shutdown_trigger=self._stop.wait)  # type: ignore[arg-type]
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..keys import LocalKeys
+from ..log import configure
 from .server import Front, Options
 
 MOST_FILES = 65_536
@@ -68,7 +69,7 @@ def allow_many_connections() -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s")
+    configure()
     for noisy in ("botocore", "websockets", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     allow_many_connections()
