@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from chatops.local import log, log_writer
+from chatops.local.keys import LocalKeys
 from chatops.local.process import HOST, Process, free_port, start
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31mred\x9b2J \u202eevil\u2028next\r"
@@ -177,6 +178,8 @@ def front(tmp_path: Path) -> Iterator[Process]:
     """A front that no local AWS is behind, and its log."""
     port = free_port(0)
     arguments = ["--port", str(port), "--aws", f"http://{HOST}:{free_port(0)}", "--region", "eu-west-1"]
+    LocalKeys.create().write(tmp_path / "keys.json")
+    arguments += ["--keys", str(tmp_path / "keys.json")]
     running = start(
         "chatops.local.front",
         arguments,

@@ -17,6 +17,7 @@ import pytest
 
 from chatops.errors import LocalError
 from chatops.local import process, server
+from chatops.local.keys import LocalKeys
 from chatops.local.process import HOST, MARK, Process, find_marked, free_port
 from chatops.local.server import Local
 
@@ -56,9 +57,11 @@ def run_front(place: Path) -> Process:
     """Start a front for a state folder; nothing records it."""
     port = free_port(0)
     (place / "tmp").mkdir(exist_ok=True)
+    keys = place / "keys.json"
+    LocalKeys.create().write(keys)
     return process.start(
         "chatops.local.front",
-        ["--port", str(port), "--aws", f"http://{HOST}:{free_port(0)}", "--region", REGION],
+        ["--port", str(port), "--aws", f"http://{HOST}:{free_port(0)}", "--region", REGION, "--keys", str(keys)],
         url=f"http://{HOST}:{port}",
         health="/_chatops/health",
         log=place / "front.log",
