@@ -29,7 +29,7 @@ def status(
     probe: Annotated[bool, typer.Option("--probe/--no-probe", help="Ask API Gateway about each connection.")] = True,
     limit: Annotated[int | None, typer.Option(min=0, help="List at most this many connections.")] = None,
 ) -> int:
-    """Show the stack's health and its live connections.
+    """Show the stack's health and its live connections. Exit 1 when the stack does not exist here.
 
     Example: [bold]chatops status --watch[/bold]
     """
@@ -40,7 +40,7 @@ def status(
     session.head()
     stack = Watch(session.stack, probe=probe, limit=limit)
     now = stack.look()
-    if watch:
+    if watch and now.exists:
         shown.watch(session.output, session.where, now, stack.looks())
     shown.show(session.output, session.where, now)
     return FAILED if now.trouble else 0
