@@ -206,13 +206,16 @@ def smoke_test(session: Session, clients: int = 2, *, settles: float = 0.0) -> i
 
     session.interrupt.so_far = "The clients of the smoke test have left the chat."
     address, management, ends = addresses.url(session.stack), Management.of(session.stack), time.monotonic() + settles
+    pause = 2.0
     while True:
         own = OwnRows(session.aws, session.config.table, management)
         report = smoke.run(lambda: access.signed_websocket_url(session.stack, address), own, clients)
         if report.ok or time.monotonic() >= ends:
             break
         session.note(f"Not yet ({report.checks[-1].name}): what was changed may take a minute to be so everywhere.")
-        session.aws.pause(2.0)
+        # A run that is refused ends at once; everybody in the chat sees each.
+        pause = min(pause * 1.5, 10.0)
+        session.aws.pause(pause)
     if not report.ok:
         report.cause = next(iter(examine(lambda: session.stack, checks=WHAT_RUNS).of(Severity.ERROR)), None)
     show(session.output, report)
