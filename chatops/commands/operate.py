@@ -171,21 +171,21 @@ def open_page(
     session: Session,
     name: Annotated[str | None, typer.Argument(help=PAGE_OF, autocompletion=completion.http_apis)] = None,
 ) -> int:
-    """Open the chat page in the browser, and print its URL.
+    """Open the chat page in the browser, and print its URL. A closed chat's holds an invite for five minutes.
 
     Example: [bold]chatops open --local[/bold]
     """
     import webbrowser
 
-    from ..ops import addresses
-    from ..ops.access import is_closed, signed_websocket_url
+    from ..ops import access
 
     session.tell_region()
-    found = addresses.url(session.stack, name or addresses.page(session.config))
+    found = access.page_url(session.stack, name)
     session.output.document({"url": found}) if session.options.as_json else session.output.line(found)
-    chat = name is None or name in session.config.pages
-    invited = signed_websocket_url(session.stack).partition("?")[2] if chat and is_closed(session.stack) else ""
-    if webbrowser.open(f"{found}/#{invited}".removesuffix("#")):
+    has_invite = "#" in found
+    if has_invite:
+        session.note("This URL holds an invite: for five minutes it lets in anyone who has it.")
+    if webbrowser.open(found if has_invite else f"{found}/"):
         return 0
     session.note("No browser could be started here; open the URL above yourself.")
     return FAILED
