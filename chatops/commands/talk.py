@@ -67,9 +67,8 @@ def logs(
     try:
         if not book.show(found.history()):
             if found.are_absent:
-                # `up` creates a log group for every function.
-                groups = ", ".join(f"/aws/lambda/{one}" for one in chosen)
-                raise addresses.not_deployed(session.stack, "log groups", f"there is no {groups}")
+                # `up` creates a log group for every function: does it exist here at all? Raises where it does not.
+                addresses.url(session.stack)
             session.note(f"There is no such line in the last {since}.")
         if follow:
             book.show(found.follow(session.note))
