@@ -55,10 +55,10 @@ clean:
 	rm -rf .venv tests/e2e/node_modules chatops/web/node_modules dist
 
 tests/e2e/node_modules/.package-lock.json: tests/e2e/package-lock.json
-	npm ci --prefix tests/e2e --no-fund --no-audit
+	npm ci --ignore-scripts --prefix tests/e2e --no-fund --no-audit
 
 chatops/web/node_modules/.package-lock.json: chatops/web/package-lock.json
-	npm ci --prefix chatops/web --no-fund --no-audit
+	npm ci --ignore-scripts --prefix chatops/web --no-fund --no-audit
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 10), "chatops needs Python 3.10 or newer"'

@@ -185,6 +185,13 @@ def test_every_command_is_in_both_readmes(name: str, readme: str) -> None:
     assert re.search(rf"(chatops |`){name}(?![\w-])", readme)
 
 
+@pytest.mark.parametrize("readme", ["README.md", "README.ko.md"])
+def test_the_first_screen_says_what_was_not_seen_on_a_real_account(readme: str) -> None:
+    first_screen = (ROOT / readme).read_text(encoding="utf-8").partition("<img")[0]
+    assert "(CONTRIBUTING.md#not-yet-seen-on-real-aws)" in first_screen
+    assert "## Not yet seen on real AWS\n" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
 def undocumented(path: Path) -> Iterator[str]:
     """The module, and its public classes and functions, that have no docstring."""
     tree = ast.parse(path.read_text())

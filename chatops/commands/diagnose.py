@@ -30,7 +30,7 @@ def metrics(
 
     Example: [bold]chatops metrics --since 6h[/bold]
     """
-    from ..ops import metrics
+    from ..ops import addresses, metrics
     from ..render.metrics import show
     from ..times import seconds
 
@@ -50,7 +50,10 @@ def metrics(
         subjects.insert(0, metrics.websocket(websocket.api, live.outputs["api_id"], websocket.stage))
         missing = []
     note = LOCAL if session.options.local else LATE
-    show(session.output, session.where, metrics.measure(session.aws, subjects, span), note, missing)
+    measured = metrics.measure(session.aws, subjects, span)
+    if missing and measured.is_empty:
+        raise addresses.not_deployed(session.stack, websocket.name)
+    show(session.output, session.where, measured, note, missing)
 
 
 @command(app)

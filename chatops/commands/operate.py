@@ -29,7 +29,7 @@ def status(
     probe: Annotated[bool, typer.Option("--probe/--no-probe", help="Ask API Gateway about each connection.")] = True,
     limit: Annotated[int | None, typer.Option(min=0, help="List at most this many connections.")] = None,
 ) -> int:
-    """Show the stack's health and its live connections.
+    """Show the stack's health and its live connections. Exit 1 when the stack does not exist here.
 
     Example: [bold]chatops status --watch[/bold]
     """
@@ -40,7 +40,7 @@ def status(
     session.head()
     stack = Watch(session.stack, probe=probe, limit=limit)
     now = stack.look()
-    if watch:
+    if watch and now.exists:
         shown.watch(session.output, session.where, now, stack.looks())
     shown.show(session.output, session.where, now)
     return FAILED if now.trouble else 0
@@ -171,21 +171,21 @@ def open_page(
     session: Session,
     name: Annotated[str | None, typer.Argument(help=PAGE_OF, autocompletion=completion.http_apis)] = None,
 ) -> int:
-    """Open the chat page in the browser, and print its URL.
+    """Open the chat page in the browser, and print its URL. A closed chat's holds an invite for five minutes.
 
     Example: [bold]chatops open --local[/bold]
     """
     import webbrowser
 
-    from ..ops import addresses
-    from ..ops.access import is_closed, signed_websocket_url
+    from ..ops import access
 
     session.tell_region()
-    found = addresses.url(session.stack, name or addresses.page(session.config))
+    found = access.page_url(session.stack, name)
     session.output.document({"url": found}) if session.options.as_json else session.output.line(found)
-    chat = name is None or name in session.config.pages
-    invited = signed_websocket_url(session.stack).partition("?")[2] if chat and is_closed(session.stack) else ""
-    if webbrowser.open(f"{found}/#{invited}".removesuffix("#")):
+    has_invite = "#" in found
+    if has_invite:
+        session.note("This URL holds an invite: for five minutes it lets in anyone who has it.")
+    if webbrowser.open(found if has_invite else f"{found}/"):
         return 0
     session.note("No browser could be started here; open the URL above yourself.")
     return FAILED
@@ -206,13 +206,16 @@ def smoke_test(session: Session, clients: int = 2, *, settles: float = 0.0) -> i
 
     session.interrupt.so_far = "The clients of the smoke test have left the chat."
     address, management, ends = addresses.url(session.stack), Management.of(session.stack), time.monotonic() + settles
+    pause = 2.0
     while True:
         own = OwnRows(session.aws, session.config.table, management)
         report = smoke.run(lambda: access.signed_websocket_url(session.stack, address), own, clients)
         if report.ok or time.monotonic() >= ends:
             break
         session.note(f"Not yet ({report.checks[-1].name}): what was changed may take a minute to be so everywhere.")
-        session.aws.pause(2.0)
+        # A run that is refused ends at once; everybody in the chat sees each.
+        pause = min(pause * 1.5, 10.0)
+        session.aws.pause(pause)
     if not report.ok:
         report.cause = next(iter(examine(lambda: session.stack, checks=WHAT_RUNS).of(Severity.ERROR)), None)
     show(session.output, report)

@@ -53,6 +53,7 @@ def logs(
 
     Example: [bold]chatops logs -f --connection L0SM9[/bold]
     """
+    from ..ops import addresses
     from ..ops.logs import Logs
     from ..render.logs import LogBook
     from ..times import seconds
@@ -65,6 +66,9 @@ def logs(
     session.head()
     try:
         if not book.show(found.history()):
+            if found.are_absent:
+                # `up` creates a log group for every function: does it exist here at all? Raises where it does not.
+                addresses.url(session.stack)
             session.note(f"There is no such line in the last {since}.")
         if follow:
             book.show(found.follow(session.note))

@@ -50,6 +50,14 @@ def signed_websocket_url(stack: Stack, url: str | None = None, seconds: int = ON
     return _signed(stack, url, seconds) if is_closed(stack) else url
 
 
+def page_url(stack: Stack, name: str | None = None) -> str:
+    """Return the URL of an HTTP API, or of the chat page; a closed chat's page gets an invite for one handshake."""
+    name = name or addresses.page(stack.config)
+    url = addresses.url(stack, name)
+    is_invited = name in stack.config.pages and is_closed(stack)
+    return _with_invite(url, signed_websocket_url(stack)) if is_invited else url
+
+
 def is_closed(stack: Stack) -> bool:
     """Whether the chat asks for a signature."""
     return stack.config.websocket.auth == "iam"
@@ -88,11 +96,16 @@ def invite(stack: Stack, seconds: int) -> Invite:
     page = next(iter(stack.config.pages), None)
     return Invite(
         url,
-        f"{addresses.url(stack, page)}/#{url.partition('?')[2]}" if page else None,
+        _with_invite(addresses.url(stack, page), url) if page else None,
         ends,
         certain,
         bool(credentials.token),
     )
+
+
+def _with_invite(page: str, signed_url: str) -> str:
+    """The page's URL with the signature in its fragment, which a browser sends to no server."""
+    return f"{page}/#{signed_url.partition('?')[2]}"
 
 
 def _signed(stack: Stack, url: str, seconds: int) -> str:

@@ -66,14 +66,19 @@ def outputs(stack: Stack, live: Mapping[str, Live | None]) -> dict[str, Any]:
     return {"websocket_url": api.outputs["websocket_url"] if api else None, "http_urls": urls}
 
 
+def not_deployed(stack: Stack, resource: str = "", why: str = "") -> ChatopsError:
+    """Return the error for a stack that does not exist in this account and region, or lacks this resource there."""
+    subject = f"has no {resource}" if resource else "does not exist"
+    return ChatopsError(
+        "not-deployed",
+        f"The stack {stack.config.stack} {subject} in account {stack.aws.account}, region {stack.aws.region}",
+        why or f"no {'resource of this name' if resource else 'resource'} carries its tag there",
+        "`chatops find` looks for it in every region; `chatops up` creates it here.",
+    )
+
+
 def _found(stack: Stack, api: Api) -> Live:
-    aws, name = stack.aws, stack.config.stack
-    live = api.observe(aws, lambda _: None)
-    if not live or live.owner != name:
-        raise ChatopsError(
-            "not-deployed",
-            f"{api.name} does not exist",
-            f"the stack {name} has none in account {aws.account}, region {aws.region}",
-            "Run `chatops up` first; or check the region: `chatops find` looks in all.",
-        )
+    live = api.observe(stack.aws, lambda _: None)
+    if not live or live.owner != stack.config.stack:
+        raise not_deployed(stack, api.name)
     return live

@@ -7,15 +7,20 @@ import json
 import secrets
 import statistics
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
+from operator import eq
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import explain
-from ..text import redacted
+from ..text import redacted, visible
+from .chat.wire import notice_in
+from .doctor.symptoms import recognise
 from .own_rows import OwnRows
 
 if TYPE_CHECKING:
@@ -25,6 +30,12 @@ ROUNDS = 10
 """Broadcasts that are timed."""
 PATIENCE = 15.0
 """Seconds that a step may take before it counts as failed: a cold start, and a broadcast, take a few."""
+ALONE_SECONDS = 1.0
+"""Seconds within which a text that everybody gets has reached a second client."""
+REMEMBERED = 100
+"""Frames that look like errors which are remembered of the other clients."""
+SHOWN = 200
+"""Characters of a frame that are quoted."""
 
 CAUSES = {
     "connect": "the connect function fails or is refused (its log says why), or the stage is not deployed",
@@ -82,11 +93,10 @@ class _Failed(Exception):
 
 
 async def _run(address: Callable[[], str], own: OwnRows, clients: int, report: Report) -> None:
-    opened: list[Any] = []
     try:
         async with AsyncExitStack() as stack:
             try:
-                await _talk(address, own, clients, report, opened, stack)
+                await _talk(address, own, clients, report, _Talk(), stack)
             except BaseException:
                 # Once the clients have left, nobody can tell any more which rows were theirs.
                 with suppress(BotoCoreError, ClientError):
@@ -99,7 +109,7 @@ async def _run(address: Callable[[], str], own: OwnRows, clients: int, report: R
 
 
 async def _talk(
-    address: Callable[[], str], own: OwnRows, clients: int, report: Report, opened: list[Any], stack: AsyncExitStack
+    address: Callable[[], str], own: OwnRows, clients: int, report: Report, talk: _Talk, stack: AsyncExitStack
 ) -> None:
     from websockets.asyncio.client import connect
 
@@ -109,54 +119,145 @@ async def _talk(
             # A local address is never behind a proxy, whatever the environment says.
             proxy: Literal[True] | None = True if url.startswith("wss:") else None
             client = connect(url, proxy=proxy, open_timeout=PATIENCE, user_agent_header=own.agent)
-            opened.append(await stack.enter_async_context(client))
+            await stack.enter_async_context(talk.listening(await stack.enter_async_context(client)))
     async with _check(report, "rows"):
-        await _until(own.found, clients, "not every client has its row")
+        talk.own_ids = await _until(own.found, clients, "not every client has its row", talk.raise_failure)
     async with _check(report, "broadcast"):
         for _ in range(ROUNDS):
-            await _broadcast(opened, report)
+            message = f"<smoke> {secrets.token_hex(8)}"
+            text = json.dumps({"action": "sendMessage", "message": message})
+            report.deliveries += await talk.ask(text, partial(eq, message), everybody=True)
     async with _check(report, "pong"):
-        await opened[0].send("ping")
-        await _receive(opened[0], lambda frame: frame == "pong")
+        await talk.ask("ping", partial(eq, "pong"))
     async with _check(report, "error frame"):
-        await opened[0].send('{"action": "no such action"}')
-        await _receive(opened[0], _is_error)
+        await talk.ask('{"action": "no such action"}', _is_error)
 
 
-async def _broadcast(opened: list[Any], report: Report) -> None:
-    message = f"<smoke> {secrets.token_hex(8)}"
-    began = time.monotonic()
+class _ErrorFrame(Exception):
+    """The server answered what was sent with an error frame."""
 
-    async def arrives(client: Any) -> None:
-        await _receive(client, lambda frame: frame == message)
-        report.deliveries.append((time.monotonic() - began) * 1000)
-
-    await opened[0].send(json.dumps({"action": "sendMessage", "message": message}))
-    await asyncio.gather(*(arrives(client) for client in opened))
+    def __init__(self, frame: str, code: str) -> None:
+        super().__init__(f"the server answered {visible(frame, limit=SHOWN)}")
+        symptom = recognise(code)
+        self.cause = "; or ".join(one.why for one in symptom.causes) if symptom else ""
 
 
-async def _receive(client: Any, wanted: Callable[[Any], bool]) -> None:
-    """Reads until the frame that is wanted comes; other people's messages may come first."""
-    last = "nothing"
+class _Talk:
+    """The clients, all of which are read all the time; the first one sends.
 
-    async def read() -> None:
-        nonlocal last
-        while not wanted(frame := await client.recv()):
-            last = repr(frame)[:120]
+    An error frame that answers it ends the wait for what was expected. Anybody in the chat can send a text that looks
+    like one, so it counts only where a stranger could hardly have sent it. API Gateway's frame names the connection,
+    and only the operator knows the ids of ours. A handler's frame goes to the sender alone, and a stranger's text to
+    all clients: one whose text reaches the first client more than ALONE_SECONDS before the second can still fail a
+    run, whose detail quotes the text.
+    """
 
-    try:
-        await asyncio.wait_for(read(), PATIENCE)
-    except asyncio.TimeoutError:
-        raise TimeoutError(f"it did not arrive within {PATIENCE:.0f} s; the last frame was {last}") from None
+    def __init__(self) -> None:
+        self.own_ids: set[str] = set()
+        self._connections: list[Any] = []
+        self._sent = self._incomplete = 0
+        self._heard_by_others: deque[str] = deque(maxlen=REMEMBERED)
+        self._last = "nothing"
+        self._failure: Exception | None = None
+        self._wanted: Callable[[Any], bool] = lambda _: False
+        self._waiting: set[int] = set()
+        self._times: list[float] = []
+        self._end: asyncio.Future[None] | None = None
+
+    @asynccontextmanager
+    async def listening(self, connection: Any) -> AsyncIterator[None]:
+        """Reads a client's frames within the block."""
+        self._connections.append(connection)
+        task = asyncio.ensure_future(self._read(len(self._connections) - 1, connection))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def ask(self, text: str, wanted: Callable[[Any], bool], *, everybody: bool = False) -> list[float]:
+        """Send a text and return how many milliseconds the answer took to each client, or to the first alone.
+
+        Raises as soon as an error frame answers it or a connection is closed, or TimeoutError.
+        """
+        self.raise_failure()
+        self._wanted, self._times, self._last = wanted, [], "nothing"
+        self._waiting = set(range(len(self._connections))) if everybody else {0}
+        self._end = asyncio.get_running_loop().create_future()
+        self._sent += 1
+        began = time.monotonic()
+        await self._connections[0].send(text)
+        await asyncio.wait({self._end}, timeout=PATIENCE)
+        if not self._end.done():
+            self._end.cancel()
+            raise TimeoutError(f"it did not arrive within {PATIENCE:.0f} s; the last frame was {self._last}")
+        self._end.result()
+        return [(time - began) * 1000 for time in self._times]
+
+    def raise_failure(self) -> None:
+        """Raise the error that ended the talk, if one did."""
+        if self._failure:
+            raise self._failure
+
+    async def _read(self, number: int, connection: Any) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            while True:
+                self._take(number, await connection.recv())
+        except ConnectionClosed as closed:
+            self._fail(ConnectionError(f"the server closed the connection: {closed}"))
+
+    def _take(self, number: int, frame: Any) -> None:
+        if number in self._waiting and self._wanted(frame):
+            self._waiting.remove(number)
+            self._times.append(time.monotonic())
+            if not self._waiting and self._end and not self._end.done():
+                self._end.set_result(None)
+            return
+        if number == 0:
+            self._last = visible(str(frame), limit=SHOWN)
+        notice = notice_in(frame) if isinstance(frame, str) else None
+        if not notice:
+            return
+        if number:
+            self._heard_by_others.append(frame)
+        elif "error" in (body := json.loads(frame)):
+            self._suspect(_ErrorFrame(frame, notice.code), frame, is_incomplete=notice.code == "Incomplete")
+        elif body["connectionId"] in self.own_ids:
+            self._fail(_ErrorFrame(frame, notice.code))
+
+    def _suspect(self, error: Exception, frame: str, *, is_incomplete: bool) -> None:
+        """Fail with a handler's error frame, unless it turns out to be a stranger's text."""
+        # An incomplete broadcast may have missed none but strangers, and be told of when the next is under way.
+        self._incomplete += is_incomplete
+        if is_incomplete and self._incomplete < self._sent:
+            return
+        request = self._sent
+
+        def judge() -> None:
+            if self._waiting and self._sent == request and frame not in self._heard_by_others:
+                self._fail(error)
+
+        asyncio.get_running_loop().call_later(ALONE_SECONDS, judge)
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = self._failure or error
+        if self._end and not self._end.done():
+            self._end.set_exception(error)
 
 
-async def _until(found: Callable[[], set[str]], expected: int, otherwise: str) -> None:
-    """Waits until so many rows are there."""
+async def _until(
+    found: Callable[[], set[str]], expected: int, otherwise: str, raise_failure: Callable[[], None] = lambda: None
+) -> set[str]:
+    """Wait until so many rows are there, and return their ids."""
     deadline = time.monotonic() + PATIENCE
-    while (now := len(await asyncio.to_thread(found))) != expected:
+    while len(now := await asyncio.to_thread(found)) != expected:
+        raise_failure()
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{otherwise}: {now} in the table after {PATIENCE:.0f} s, and not {expected}")
+            raise TimeoutError(f"{otherwise}: {len(now)} in the table after {PATIENCE:.0f} s, and not {expected}")
         await asyncio.sleep(0.1)
+    return now
 
 
 @asynccontextmanager
@@ -175,7 +276,8 @@ async def _check(report: Report, name: str) -> AsyncIterator[None]:
         raise _Failed from error
     except Exception as error:
         why = redacted(str(error)) or type(error).__name__
-        report.checks.append(Check(name, False, took(), f"{why}; likely cause: {CAUSES[name]}"))
+        cause = getattr(error, "cause", "") or CAUSES[name]
+        report.checks.append(Check(name, False, took(), f"{why}; likely cause: {cause}"))
         raise _Failed from error
     report.checks.append(Check(name, True, took()))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .. import plans
+from ..errors import ChatopsError
 from . import addresses
 from .management import Management
 from .roster import Roster, read
@@ -24,19 +25,22 @@ PAUSE = 1.0
 """Seconds between two looks at the connections."""
 ROWS_PER_SECOND = 500
 """Beyond which the pause grows: a look is a request for each row, and the chat needs most of what the account has."""
+NAMED = 3
+"""Resources of others that an error names."""
 
 
 @dataclass(frozen=True)
 class Reading:
     """What one look showed: what `up` would do, the addresses, and who is connected.
 
-    `trouble` is why some of it is as it was before, or unknown.
+    `trouble` is why some of it is as it was before, or unknown; where nothing of the stack `exists`, it says so.
     """
 
     plan: Plan
     outputs: dict[str, Any]
     roster: Roster
     trouble: Exception | None = None
+    exists: bool = True
 
 
 class Watch:
@@ -51,6 +55,15 @@ class Watch:
     def look(self) -> Reading:
         """One look. What AWS refuses, or a network that is away, does not end it: only the first plan must come."""
         plan, trouble = self._planned()
+        if not plans.is_there(self._stack, plan):
+            # A table with our name is somebody else's then: its rows are not read.
+            return Reading(
+                plan,
+                addresses.outputs(self._stack, {}),
+                Roster(),
+                trouble or _not_deployed(self._stack, plan),
+                exists=False,
+            )
         roster = read(
             self._stack.aws, self._stack.config.table, self._asked(plan), probe=self._probe, limit=self._limit
         )
@@ -86,3 +99,11 @@ class Watch:
         if self._management is None or self._management[0] != url:
             self._management = url, Management(self._stack.aws, url)
         return self._management[1]
+
+
+def _not_deployed(stack: Stack, plan: Plan) -> ChatopsError:
+    """The error for a stack of which nothing exists; it names what has the stack's names without its tag."""
+    others = sorted(name for name, live in plan.live.items() if live)
+    more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+    why = f"{', '.join(others[:NAMED])}{more} exist there without its tag" if others else ""
+    return addresses.not_deployed(stack, why=why)

@@ -10,7 +10,6 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from ..deploy.plan import Plan
 from ..deploy.resource import listen
 from ..documents.status import resource_state, status_document
 from ..errors import explain
@@ -28,7 +27,10 @@ def show(output: Output, where: Mapping[str, Any], reading: Reading) -> None:
     if output.as_json:
         output.document(status_document(where, reading))
         return
-    for line in _health(reading.plan):
+    if not reading.exists and reading.trouble:
+        output.error(reading.trouble)
+        return
+    for line in _health(reading):
         output.out.print(line)
     if not reading.plan.in_sync:
         output.say("`chatops plan` shows the differences, `chatops up` mends them.", "cyan")
@@ -67,8 +69,11 @@ def watch(output: Output, where: Mapping[str, Any], now: Reading, looks: Iterabl
             now = reading
 
 
-def _health(plan: Plan) -> Iterator[Text]:
-    """How many resources are as they should be, and each that is not."""
+def _health(reading: Reading) -> Iterator[Text]:
+    """How many resources are as they should be, and each that is not; nothing where the stack does not exist."""
+    if not reading.exists:
+        return
+    plan = reading.plan
     states = [(step, resource_state(step, plan.live.get(step.name))) for step in plan.steps]
     wrong = [(step, state) for step, state in states if state != "ok"]
     told = f"{len(states) - len(wrong)} of {len(states)} resources ok"
@@ -82,14 +87,14 @@ def _board(output: Output, reading: Reading, marks: Marks) -> Group:
     """Everything that `show` shows, to be drawn in place."""
     trouble = [output.told(explain(reading.trouble))] if reading.trouble else []
     table = connections_table(reading.roster, marks.came, marks.went, _width(output))
-    return Group(*_health(reading.plan), *address_lines(reading.outputs), *trouble, table)
+    return Group(*_health(reading), *address_lines(reading.outputs), *trouble, table)
 
 
 def _tell(output: Output, before: Reading, now: Reading) -> None:
     """Trouble and the resources' health, where they differ from the look before."""
     if now.trouble and (not before.trouble or str(before.trouble) != str(now.trouble)):
         output.error(now.trouble)
-    old, new = list(_health(before.plan)), list(_health(now.plan))
+    old, new = list(_health(before)), list(_health(now))
     if [one.plain for one in old] != [one.plain for one in new]:
         for line in new:
             output.out.print(line)

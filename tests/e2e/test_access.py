@@ -310,7 +310,9 @@ def test_reserved_concurrency_is_set_where_the_config_has_it_and_left_alone_wher
     assert reserved() == {"ReservedConcurrentExecutions": 5}
 
 
-def test_open_gives_the_browser_the_page_and_for_a_closed_chat_an_invite_that_is_not_printed(chatops: Chatops) -> None:
+def test_open_prints_the_page_that_it_gives_the_browser_and_for_a_closed_chat_one_with_an_invite(
+    chatops: Chatops,
+) -> None:
     opened = chatops.folder / "opened"
     browser = chatops.folder / "browser"
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" > "{opened}.new" && mv "{opened}.new" "{opened}"\n')
@@ -325,10 +327,29 @@ def test_open_gives_the_browser_the_page_and_for_a_closed_chat_an_invite_that_is
     mine.write_config(CLOSED)
     mine.local("up")
     told = mine.must("open", "--local")
-    address, _, invite = opened.read_text().partition("#")
-    assert (told.out.strip(), address) == (page, f"{page}/")
-    assert "X-Amz-Signature" in invite and "X-Amz" not in told.out + told.err
+    address, _, invite = told.out.strip().partition("#")
+    assert (address, opened.read_text()) == (f"{page}/", told.out.strip())
+    assert "holds an invite" in told.err and "X-Amz" not in told.err
     assert knock(f"{mine.url()}?{invite}") == 101 and knock(mine.url()) == 403
+
+
+def test_open_prints_an_address_that_works_also_where_no_browser_starts_or_a_program_reads_it(closed: Chatops) -> None:
+    nobody = Chatops(closed.folder, closed.state, {"BROWSER": "/nonexistent %s", "PATH": "/nonexistent"})
+    told = nobody.run("open", "--local")
+    asked = nobody.run("open", "api-gateway-lambda", "--local", "--json")
+    assert (told.code, asked.code) == (1, 1) and "open the URL above yourself" in told.err
+    for url in (told.out.strip(), asked.last["url"]):
+        assert knock(f"{closed.url()}?{url.partition('#')[2]}") == 101
+    other = nobody.run("open", "api-gateway-lambda2", "--local")
+    assert other.out.strip() == closed.must("url", "api-gateway-lambda2", "--local").out.strip()
+
+
+def test_open_prints_nothing_where_there_is_no_chat(closed: Chatops, boto: Boto) -> None:
+    gateway = boto.client("apigatewayv2")
+    (api,) = (one for one in gateway.get_apis()["Items"] if one["ProtocolType"] == "WEBSOCKET")
+    gateway.delete_api(ApiId=api["ApiId"])
+    told = closed.run("open", "--local")
+    assert (told.code, told.out) == (1, "") and "has no websocket_api.websocket-api" in told.err
 
 
 def test_open_fails_where_no_browser_starts_and_prints_the_url_all_the_same(deployed: Chatops) -> None:

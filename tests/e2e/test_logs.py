@@ -188,16 +188,17 @@ def test_a_group_that_is_missing_is_no_error_and_is_followed_once_it_is_there(st
     logs, group = boto.client("logs"), f"/aws/lambda/{DISCONNECT}"
     logs.delete_log_group(logGroupName=group)
     assert stack.run("logs", "--local").code == 0
+    assert "There is no such line" in stack.must("logs", "--function", DISCONNECT, "--local").err
     with following(stack, "--function", DISCONNECT) as tail:
         logs.create_log_group(logGroupName=group, tags={STACK_TAG: "websocket-chat"})
         write(boto, DISCONNECT, "back again")
         tail.next("back again")
 
 
-def test_without_any_stack_there_are_simply_no_lines(stack: Chatops, tmp_path: Path) -> None:
+def test_without_the_stack_it_says_so_and_follows_nothing(stack: Chatops, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("prefix: not-there-\n")
-    told = replace(stack, folder=tmp_path).must("logs", "--local")
-    assert told.out == ""
+    told = replace(stack, folder=tmp_path).run("logs", "-f", "--local", "--json")
+    assert (told.code, told.last["code"]) == (1, "not-deployed")
 
 
 def test_hostile_lines_do_nothing_to_the_terminal(stack: Chatops, boto: Boto) -> None:

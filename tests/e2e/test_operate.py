@@ -267,10 +267,22 @@ def test_the_summary_of_an_up_with_smoke_stands_last(chatops: Chatops) -> None:
     assert documents[-2]["ok"] is True
 
 
-def test_smoke_without_a_stack_says_so(chatops: Chatops) -> None:
-    refused = chatops.run("smoke", "--local")
-    assert refused.code == 1
-    assert "websocket_api.websocket-api does not exist" in refused.err
+@pytest.mark.parametrize(
+    "command", ["status", "status --watch", "url", "send hi", "kick --all", "chat", "smoke", "logs -f", "metrics"]
+)
+def test_in_a_region_without_the_stack_every_command_says_so_and_names_find(chatops: Chatops, command: str) -> None:
+    refused = chatops.run(*command.split(), "--local")
+    assert (refused.code, refused.out) == (1, "")
+    sentence, hint = refused.err.splitlines()[-2:]
+    assert sentence.startswith("The stack websocket-chat ") and f"region {REGION}: " in sentence
+    assert "`chatops find --local`" in hint
+
+
+def test_a_status_without_the_stack_has_its_usual_shape_for_a_program(chatops: Chatops) -> None:
+    refused = chatops.run("status", "--local", "--json")
+    (document,) = refused.documents
+    assert (refused.code, document["trouble"]["code"], document["live"]) == (1, "not-deployed", 0)
+    assert {one["state"] for one in document["resources"]} == {"missing"}
 
 
 def test_down_tells_how_many_are_connected_and_asks(chatops: Chatops, boto: Boto) -> None:

@@ -52,7 +52,7 @@ def test_a_whole_debug_run_writes_no_secret_but_the_invite(debugged: Chatops) ->
     query = invite.out.strip().partition("?")[2]
     signature = query.rpartition("=")[2]
     for arguments in (
-        *(["status"], ["smoke"], ["plan"], ["send", "hi"], ["url"], ["open"], ["prune"], ["up", "--json"]),
+        *(["status"], ["smoke"], ["plan"], ["send", "hi"], ["url"], ["prune"], ["up", "--json"]),
         *(["chat"], ["logs"], ["metrics"], ["doctor"], ["find"], ["policy"]),
     ):
         told = run(*arguments)

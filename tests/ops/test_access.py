@@ -14,7 +14,7 @@ from botocore.credentials import ReadOnlyCredentials
 from chatops.config import Config, load, shipped
 from chatops.errors import UsageError
 from chatops.ops import addresses
-from chatops.ops.access import invite, signed_websocket_url
+from chatops.ops.access import invite, page_url, signed_websocket_url
 
 CHAT = "wss://abc.execute-api.ap-northeast-2.amazonaws.com/demo"
 PAGE = "https://def.execute-api.ap-northeast-2.amazonaws.com"
@@ -106,3 +106,15 @@ def test_a_life_that_aws_does_not_take_is_refused(seconds: int) -> None:
 def test_an_open_chat_needs_no_invite() -> None:
     with pytest.raises(UsageError, match="nobody needs an invite"):
         invite(stack("none"), 60)
+
+
+def test_a_closed_chats_page_comes_with_an_invite_and_other_pages_do_not() -> None:
+    url = page_url(stack())
+    assert page_url(stack(), "api-gateway-lambda").startswith(f"{PAGE}/#X-Amz-")
+    assert url.startswith(f"{PAGE}/#X-Amz-Algorithm=") and "&X-Amz-Expires=300&" in url and "X-Amz-Signature=" in url
+    assert page_url(stack(), "api-gateway-lambda2") == page_url(stack("none")) == PAGE
+
+
+def test_without_a_page_there_is_no_address() -> None:
+    with pytest.raises(UsageError, match="no chat page"):
+        page_url(stack(page=False))

@@ -128,7 +128,7 @@ def test_more_than_five_hundred_queries_are_divided(proxy: Proxy, aws: Aws) -> N
 
 
 def test_what_has_no_data_says_so_in_text_and_json(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:
-    stack = stack_of(tmp_path, aws)
+    stack = up(stack_of(tmp_path, aws))
     shown = run(proxy, "--config", str(stack.config.file))
     assert shown.exit_code == 0, shown.output
     assert "function.websocket-send  no data yet" in shown.stdout
@@ -137,12 +137,19 @@ def test_what_has_no_data_says_so_in_text_and_json(proxy: Proxy, aws: Aws, tmp_p
     assert {value for one in document["series"] for value in one["values"]} == {None}
 
 
+def test_a_stack_that_does_not_exist_has_no_plots_but_an_error(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:
+    stack = stack_of(tmp_path, aws)
+    shown = run(proxy, "--config", str(stack.config.file), "--json")
+    assert (shown.exit_code, json.loads(shown.stdout)["code"]) == (1, "not-deployed")
+
+
 def test_an_api_of_somebody_elses_with_our_name_is_not_plotted(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:
     stack = stack_of(tmp_path, aws)
     made = aws.client("apigatewayv2").create_api(
         Name="websocket-api", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
     )
     put(aws, metrics.websocket("websocket-api", made["ApiId"], "demo"), "MessageCount", (5, 100))
+    put(aws, metrics.function("websocket-send"), "Errors", (2, 100))
     shown = run(proxy, "--config", str(stack.config.file))
     assert "websocket_api.websocket-api  does not exist" in shown.stdout
     assert "messages" not in shown.stdout

@@ -25,13 +25,16 @@ class Stack:
         self.plans, self.urls, self.pauses = 0, "http://127.0.0.1:1/a/demo", list[float]()
         self.error: Exception | None = None
         self.aws: Any = SimpleNamespace(pause=self.pauses.append, stop=None, http=lambda *_: None)
-        self.config = SimpleNamespace(table=None)
+        self.config = SimpleNamespace(table=None, stack="chat")
+        self.aws.account, self.aws.region = "123456789012", "ap-northeast-2"
+        self.owners: dict[str, str | None] = {"table.connections": "chat"}
 
     def plan(self) -> Any:
         self.plans += 1
         if self.error:
             raise self.error
-        return SimpleNamespace(number=self.plans, live={})
+        live = {name: SimpleNamespace(owner=owner) for name, owner in self.owners.items()}
+        return SimpleNamespace(number=self.plans, live=live)
 
 
 @pytest.fixture
@@ -109,3 +112,20 @@ def test_without_a_first_look_at_the_resources_there_is_nothing_to_watch(stack: 
 def test_many_rows_are_asked_about_less_often(stack: Any, asked: list[Any]) -> None:
     list(islice(Watch(stack).looks(), 2))
     assert stack.pauses == [1.0, 2000 / watch.ROWS_PER_SECOND]
+
+
+@pytest.mark.parametrize("owner", [None, "another"])
+def test_a_stack_of_which_nothing_carries_the_tag_does_not_exist_and_no_table_is_read(
+    stack: Any, asked: list[Any], owner: str | None
+) -> None:
+    stack.owners = {"table.connections": owner}
+    reading: Any = Watch(stack).look()
+    assert (reading.exists, reading.trouble.code, reading.roster.total, asked) == (False, "not-deployed", 0, [])
+    assert "account 123456789012, region ap-northeast-2" in reading.trouble.what
+    assert "table.connections" in reading.trouble.why and "chatops find" in reading.trouble.hint
+
+
+def test_a_stack_of_which_a_part_exists_is_read(stack: Any, asked: list[Any]) -> None:
+    stack.owners = {"table.connections": None, "role.send": "chat"}
+    reading: Any = Watch(stack).look()
+    assert (reading.exists, reading.trouble, len(asked)) == (True, None, 1)

@@ -14,6 +14,7 @@ import pytest
 
 from chatops.deploy.plan import Action, Plan, Step
 from chatops.deploy.resource import Change
+from chatops.errors import ChatopsError
 from chatops.ops.connections import Connection
 from chatops.ops.roster import Roster
 from chatops.ops.watch import Reading
@@ -42,6 +43,40 @@ def test_a_watch_that_is_piped_tells_each_change_on_a_line(capsys: Captured) -> 
     out, _ = capsys.readouterr()
     after = out.splitlines()[out.splitlines().index(next(x for x in out.splitlines() if " b= " in x)) + 1 :]
     assert after == ["+ c=", "- a=", "0 of 1 resources ok", "  missing   log_group./aws/lambda/send", "- c="]
+
+
+ABSENT = Reading(
+    Plan((step(Action.CREATE), step(Action.CREATE))),
+    {"websocket_url": None, "http_urls": {}},
+    Roster(),
+    ChatopsError("not-deployed", "The stack chat does not exist in account 1", "why", "`chatops find` looks"),
+    exists=False,
+)
+
+
+def test_a_stack_that_does_not_exist_is_one_sentence(capsys: Captured) -> None:
+    status.show(Output(), WHERE, ABSENT)
+    out, err = capsys.readouterr()
+    assert (out, err.splitlines()) == (
+        "",
+        ["The stack chat does not exist in account 1: why", "→ `chatops find` looks"],
+    )
+
+
+def test_a_stack_that_does_not_exist_has_the_same_document_as_one_that_does(capsys: Captured) -> None:
+    status.show(Output(as_json=True), WHERE, ABSENT)
+    status.show(Output(as_json=True), WHERE, reading("a="))
+    absent, present = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert present.keys() - absent.keys() == set()
+    assert {one["state"] for one in absent["resources"]} == {"missing"}
+    assert (absent["live"], absent["connections"], absent["trouble"]["code"]) == (0, [], "not-deployed")
+
+
+def test_a_stack_that_is_taken_down_while_it_is_watched_is_one_sentence_too(capsys: Captured) -> None:
+    watched(Output(), reading("a="), ABSENT, ABSENT)
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-1] == "- a=" and "missing" not in out
+    assert err.count("does not exist") == 1
 
 
 def test_trouble_is_told_once_and_nobody_has_gone_for_it(capsys: Captured) -> None:

@@ -208,7 +208,7 @@ def browser() -> Iterator["Browser"]:
 def axe() -> str:
     """axe-core's source."""
     if not AXE.exists():
-        unavailable("The accessibility tests need axe-core: npm ci in chatops/web.")
+        unavailable("The accessibility tests need axe-core: make node.")
     return AXE.read_text(encoding="utf-8")
 
 

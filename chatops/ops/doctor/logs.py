@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from ...aws import Interrupted
@@ -15,6 +17,7 @@ from ...aws.refusal import absent_is_fine
 from ...config import Function
 from ...resources.log_group import PREFIX
 from .finding import Finding, Severity, info, ok, unchecked
+from .last_change import last_change
 from .patient import Patient
 from .symptom import Symptom
 from .symptoms import IN_LOGS, in_log
@@ -23,6 +26,8 @@ PATIENCE = 15.0
 """Seconds to search one log group. CloudWatch reads it from its beginning, a part at a time."""
 RECENT = 10 * 60
 """Seconds after which a trouble that has not come back may well be mended."""
+DAY = 24 * 60 * 60
+"""Seconds after which a time of day no longer says which day is meant."""
 SHOWN = 300
 """Characters of a log line that are repeated."""
 
@@ -45,8 +50,15 @@ def check(patient: Patient) -> Iterator[Finding]:
     troubles = [one for some, _ in found for one in some]
     others = [one for _, some in found for one in some]
     yield from others
+    names = sorted({one.function for one in troubles})
+    dates = patient.aws.together(*(partial(last_change, patient, one) for one in names))
+    changes = dict(zip(names, dates, strict=True))
     for trouble in sorted(troubles, key=lambda one: -one.last):
-        yield _told(trouble, patient.now - trouble.last)
+        changed = changes[trouble.function]
+        if trouble.last < changed:
+            yield _before_last_change(trouble, changed, patient.now)
+        else:
+            yield _told(trouble, patient.now - trouble.last)
     if not troubles and not others:
         yield ok(f"The functions' logs of the last {patient.since // 60} minutes show no trouble")
 
@@ -117,12 +129,23 @@ def _gist(message: str) -> str:
     return told if len(told) <= SHOWN else told[: SHOWN - 1] + "…"
 
 
+def _before_last_change(one: Trouble, changed: float, now: float) -> Finding:
+    """A trouble that the last change may have fixed: a note, which does not make the doctor fail."""
+    at = datetime.fromtimestamp(changed, timezone.utc)
+    when = f"{at:%H:%M} UTC" if now - changed < DAY else f"{at:%Y-%m-%d %H:%M} UTC"
+    what = f"{one.function}: {one.symptom.name}, {_times(one)} before the last change at {when}; not seen since"
+    return info(what, f"It said: {one.line}")
+
+
+def _times(one: Trouble) -> str:
+    return "once" if one.count == 1 else f"{one.count} times"
+
+
 def _told(one: Trouble, ago: float) -> Finding:
     severity = one.symptom.severity
-    times = "once" if one.count == 1 else f"{one.count} times"
     when = "just now" if ago < 60 else f"{ago / 60:.0f} min ago"
     if severity is Severity.ERROR and ago >= RECENT:
         severity, when = Severity.WARNING, f"{when}, not since: it may be mended"
-    what = f"{one.function}: {one.symptom.name}, {times}, last {when}"
+    what = f"{one.function}: {one.symptom.name}, {_times(one)}, last {when}"
     causes = "; or ".join(cause.why for cause in one.symptom.causes)
     return Finding(severity, what, f"{causes}. It said: {one.line}", one.symptom.causes[0].hint)

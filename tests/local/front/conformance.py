@@ -2,8 +2,8 @@
 
     python -m tests.local.front.conformance
 
-SERVERLESS_OFFLINE names a folder in which `npm install serverless@3 serverless-offline@13` was run. Without it, or any
-other of the columns, nothing is written.
+SERVERLESS_OFFLINE names a folder in which `npm install --ignore-scripts serverless@3 serverless-offline@13` was run.
+Without it, or any other of the columns, nothing is written.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 
 from chatops.ops.doctor import examine, logs
 from chatops.ops.doctor.finding import Severity
+from chatops.ops.doctor.symptoms import IN_LOGS
 from chatops.stack import Stack
 
-from ..stand_ins import Answer, Proxy, Request
-from .breakages import WARNING, again, bad, say
+from ..stand_ins import Answer, Proxy, Request, up
+from .breakages import WARNING, again, bad, change_a_timeout, say
 
 
 @pytest.mark.e2e
@@ -25,8 +27,45 @@ def test_what_a_function_said_often_is_told_once_with_its_number_and_last_line(s
     assert "29.01 seconds" in found.why
 
 
+@pytest.fixture
+def unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was changed since the functions' logs began."""
+    monkeypatch.setattr(logs, "last_change", lambda *_: 0.0)
+
+
 @pytest.mark.e2e
-def test_what_has_not_come_back_for_a_while_is_only_a_warning(stack: Stack) -> None:
+def test_what_was_said_before_the_last_change_is_a_note_and_no_error(stack: Stack) -> None:
+    say(stack, "Task timed out after 29.00 seconds", ago=5)
+    say(stack, "Task timed out after 29.00 seconds", ago=0, function="websocket-connect")
+    change_a_timeout(stack)
+    repaired = up(again(stack))
+    diagnosis = examine(lambda: repaired)
+    (error,) = diagnosis.of(Severity.ERROR)
+    assert error.what.startswith("websocket-connect: "), "which was not changed"
+    (note,) = [one for one in diagnosis.of(Severity.INFO) if "Task timed out" in one.what]
+    assert re.fullmatch(
+        r"websocket-send: Task timed out, once before the last change at \d\d:\d\d UTC; not seen since", note.what
+    )
+    assert "29.00 seconds" in note.why and not note.hint
+
+
+@pytest.mark.e2e
+def test_what_comes_back_after_the_last_change_is_an_error(stack: Stack) -> None:
+    say(stack, "Task timed out after 29.00 seconds", ago=5)
+    change_a_timeout(stack)
+    repaired = up(again(stack))
+    say(stack, "Task timed out after 29.00 seconds")
+    (found,) = examine(lambda: repaired).of(Severity.ERROR)
+    assert found.what == "websocket-send: Task timed out, 2 times, last just now"
+
+
+def test_a_change_of_another_day_is_told_with_its_date() -> None:
+    trouble = logs.Trouble("send", IN_LOGS[0], 1, 0.0, "x")
+    assert "at 1970-01-02 00:00 UTC" in logs._before_last_change(trouble, logs.DAY, 3 * logs.DAY).what
+
+
+@pytest.mark.e2e
+def test_what_has_not_come_back_for_a_while_is_only_a_warning(stack: Stack, unchanged: None) -> None:
     say(stack, "Task timed out after 29.00 seconds", ago=logs.RECENT + 60)
     (found,) = bad(examine(lambda: again(stack)))
     assert found.severity is WARNING
@@ -34,7 +73,7 @@ def test_what_has_not_come_back_for_a_while_is_only_a_warning(stack: Stack) -> N
 
 
 @pytest.mark.e2e
-def test_what_was_said_before_the_time_that_is_asked_for_is_not_told(stack: Stack) -> None:
+def test_what_was_said_before_the_time_that_is_asked_for_is_not_told(stack: Stack, unchanged: None) -> None:
     say(stack, "Task timed out after 29.00 seconds", ago=7200)
     assert bad(examine(lambda: again(stack), since=3600)) == []
     assert len(bad(examine(lambda: again(stack), since=9000))) == 1
