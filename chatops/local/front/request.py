@@ -70,3 +70,6 @@ def refusal(refused: Refused, text: str) -> Response:
     """How API Gateway refuses a request: SDKs read the error's name from a header."""
     kind = {"x-amzn-ErrorType": refused.error_type} if refused.error_type else {}
     return Response(refused.status, text.encode(), {"Content-Type": "application/json", **kind})
+
+
+MALFORMED = as_json(400, {"message": "Bad Request"})
