@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import h11
 
-from .request import MALFORMED, Request, Response, as_json
+from .request import MALFORMED, Request, Response, as_json, peer_address
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ class _Connection:
         self._find = find
         self._reader = reader
         self._writer = writer
-        self._peer = writer.get_extra_info("peername")[0]
+        self._peer = peer_address(writer)
         self._is_head_request = False
         self.h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from asyncio import StreamWriter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -59,6 +60,12 @@ class Response:
     def all_headers(self) -> list[tuple[str, str]]:
         length = [] if self.status == 204 else [("Content-Length", str(len(self.body)))]
         return [*self.headers.items(), *self.repeated, *length]
+
+
+def peer_address(writer: StreamWriter) -> str:
+    """The client's IP address: the loopback's, where the system does not know it, as of a client that is gone again."""
+    peer = writer.get_extra_info("peername")
+    return str(peer[0]) if peer else "127.0.0.1"
 
 
 def as_json(status: int, data: object) -> Response:

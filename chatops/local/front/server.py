@@ -120,8 +120,10 @@ class Front:
         task = asyncio.current_task()
         assert task
         try:
-            head = encoded(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), http.HEAD_SECONDS))
-            if is_handshake(head):
+            head = await _head(reader)
+            if head is None:
+                await http.refuse(http.HEAD_TOO_LARGE, reader, writer)
+            elif is_handshake(head):
                 self._clients[task] = writer
                 await WebSocket(self._gateway, self._quotas, reader, writer).run(head)
             else:
@@ -130,8 +132,6 @@ class Front:
             pass  # Nothing, or not even a head: browsers connect in advance.
         except asyncio.TimeoutError:
             log.info("a client has not sent a request within %d seconds", http.HEAD_SECONDS)
-        except asyncio.LimitOverrunError:
-            await http.refuse(http.HEAD_TOO_LARGE, reader, writer)
         except OSError as error:
             log.info("a client's connection broke: %s", error)
         except asyncio.CancelledError:
@@ -150,6 +150,14 @@ class Front:
         if refusal:
             return refusal
         return self._http_api if await self._http_apis.has(request) else self._management.find(request)
+
+
+async def _head(reader: StreamReader) -> bytes | None:
+    """The head of a connection's first request; nothing where it is too large."""
+    try:
+        return encoded(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), http.HEAD_SECONDS))
+    except asyncio.LimitOverrunError:
+        return None
 
 
 def is_handshake(head: bytes) -> bool:

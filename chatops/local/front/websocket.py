@@ -20,7 +20,7 @@ from websockets.server import ServerProtocol
 from .connection import Connection
 from .gateway import Gateway
 from .quotas import FRAME, MESSAGE, OUTBOUND, Quotas
-from .request import MALFORMED, Request, Response
+from .request import MALFORMED, Request, Response, peer_address
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class WebSocket:
         answer = self._protocol.accept(handshake)
         connection = None
         if answer.status_code == 101:
-            peer = self._writer.get_extra_info("peername")[0]
+            peer = peer_address(self._writer)
             accepted = await self._gateway.connect(Request("GET", handshake.path, headers(head), peer))
             if isinstance(accepted, Response):
                 told = Headers([*accepted.all_headers(), ("Connection", "close")])

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from .chats import Chat, Shape, deploy
+from .chats import Chat, Route, Shape, deploy
 from .processes import front
 from .raw import RawClient
 from .targets import ChatopsTarget
@@ -59,6 +59,17 @@ def test_a_client_that_leaves_while_its_connect_runs_invokes_disconnect(chat: Ch
     leaving.end_stream()
     leaving.reset()
     assert chat.sink.event("DISCONNECT", chat.id_of(me))
+
+
+def test_clients_that_leave_at_once_cause_no_error(target: ChatopsTarget, tmp_path: Path) -> None:
+    with front(target.aws, tmp_path) as url:
+        chat = deploy(target.aws, Shape((Route("$default"),)), target.sink, url + "/{api}")
+        for _ in range(50):
+            RawClient(chat.url, accepted=False).reset()
+        with chat.open():
+            pass
+    (log,) = tmp_path.glob("front-*.log")
+    assert "Traceback" not in log.read_text()
 
 
 def test_twenty_last_words_in_one_packet_with_the_close_frame_are_delivered(chat: Chat) -> None:
