@@ -30,6 +30,8 @@ class Endpoint:
         self._folder = parts.path.rstrip("/") + "/@connections/"
         self._signer = Signer(credentials, region, parts.netloc, self._folder)
         self.loop = asyncio.new_event_loop()
+        self.stalled: dict[str, float] = {}
+        """Connections whose clients did not read lately, with the time when that was found."""
         self._idle: list[tuple[float, http1.Connection]] = []
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ connection of its own that is kept alive, post side by side, so one that has to 
 import asyncio
 import math
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -22,6 +23,10 @@ IN_FLIGHT = 256
 REPLY_TIMEOUT = 5.0
 TRIES = 12
 """How often a post is tried, waiting longer each time: some eight seconds in all, if time allows."""
+TRIES_OF_STALLED = 5
+"""How often a post is tried whose connection alone is throttled, as its client does not read: for a second at most."""
+STALLED_SECONDS = 60.0
+"""How long such a connection has one try only in each broadcast of the same process, unless it takes one."""
 TRIES_PER_LOST_REPLY = 4
 """What a post counts that may have arrived for all one knows: so a message is posted three times at most."""
 NOT_TAKEN = (429, 503)
@@ -86,6 +91,8 @@ class Broadcast:
         self._jobs: asyncio.Queue[tuple[str, int]] = asyncio.Queue()  # connection ids, with the tries they have had
         self._workers: list[asyncio.Task[None]] = []
         self._retries: set[asyncio.TimerHandle] = set()
+        self._throttled: set[str] = set()  # connections that have answered 429
+        self._is_account_throttled = False
         self._addresses: list[http1.Address] = []
         self._lookup = asyncio.Lock()
 
@@ -158,16 +165,37 @@ class Broadcast:
         """Counts what became of a post; False says that it is to be made again."""
         if 200 <= reply.status < 300:
             self._outcome.sent += 1
+            # A full buffer of one client stays full for a while. Where a retry is taken, it was the account's rate.
+            self._is_account_throttled |= connection_id in self._throttled
+            self._endpoint.stalled.pop(connection_id, None)
         elif reply.status == 410:
             self._outcome.gone.append(connection_id)
         else:
             error = reply.body[:200].decode(errors="replace")  # a refused signature is explained with the session token
             if reply.status == 429 or reply.status >= 500:
                 cost = 1 if reply.status in NOT_TAKEN else TRIES_PER_LOST_REPLY
-                self._try_again(connection_id, tries + cost, reply.status, error)
+                is_given_up = reply.status == 429 and self._is_stalled(connection_id, tries + cost)
+                self._try_again(connection_id, TRIES if is_given_up else tries + cost, reply.status, error)
                 return False
             self._outcome.failed.append(Failure(connection_id, reply.status, error))
         self._jobs.task_done()
+        return True
+
+    def _is_stalled(self, connection_id: str, tries: int) -> bool:
+        """Whether a post that was answered 429 is not worth another try, because its client does not read.
+
+        API Gateway answers 429 to too many posts and to a full buffer of one client alike. Waiting for that one would
+        keep the function for many seconds, and with it the messages of all others where few functions run at a time.
+        """
+        self._throttled.add(connection_id)
+        stalled, now = self._endpoint.stalled, time.time()
+        if now - stalled.get(connection_id, 0) < STALLED_SECONDS:
+            return True
+        if tries < TRIES_OF_STALLED or not self._outcome.sent or self._is_account_throttled:
+            return False
+        for name in [name for name, since in stalled.items() if now - since >= STALLED_SECONDS]:
+            del stalled[name]
+        stalled[connection_id] = now
         return True
 
     def _try_again(self, connection_id: str, tries: int, status: int | None, error: str) -> None:

@@ -15,6 +15,10 @@ from botocore.httpsession import get_cert_path
 TLS = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or get_cert_path(True))
 
 
+MAX_INTERIM_REPLIES = 10
+"""How many replies such as 100 Continue may precede the final one. AWS sends one at most."""
+MAX_REPLY_BYTES = 1_000_000
+
 Address = tuple[socket.AddressFamily, Any]
 """A family, and an address and port as sockets of that family take them."""
 
@@ -138,6 +142,8 @@ class Connection:
             if self._reply is None or self._reply.done():
                 self.close()  # idle connections end so, some with last words such as 408
                 return
+            if len(self._received) > MAX_REPLY_BYTES:
+                raise ValueError("too long")
             reply = parse(self._received, ended=not data)
         except (BlockingIOError, ssl.SSLWantReadError):
             return
@@ -165,16 +171,20 @@ def parse(data: bytes, ended: bool) -> Reply | None:
 
     `ended` says that no more will come. A reply whose body is cut off then still says what its status is.
     """
-    head, blank_line, rest = data.partition(b"\r\n\r\n")
-    if not blank_line:
-        return None
-    start, *lines = head.lower().split(b"\r\n")
-    version, code = start.split(b" ", 2)[:2]
-    status = int(code)
-    if not version.startswith(b"http/1."):
-        raise ValueError(version)
-    if status < 200:
-        return parse(rest, ended)
+    for _ in range(MAX_INTERIM_REPLIES + 1):
+        head, blank_line, rest = data.partition(b"\r\n\r\n")
+        if not blank_line:
+            return None
+        start, *lines = head.lower().split(b"\r\n")
+        version, code = start.split(b" ", 2)[:2]
+        status = int(code)
+        if not version.startswith(b"http/1."):
+            raise ValueError(version)
+        if status >= 200:
+            break
+        data = rest
+    else:
+        raise ValueError("too many interim replies")
 
     fields = {name: value.strip() for name, _, value in (line.partition(b":") for line in lines)}
     if status in (204, 304):

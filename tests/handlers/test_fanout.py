@@ -100,14 +100,55 @@ def test_a_post_that_was_too_early_is_made_again(gateway: ApiGateway, endpoint: 
     assert gateway.delivered["b"] == [MESSAGE]
 
 
-def test_a_connection_that_stays_throttled_is_given_up(gateway: ApiGateway, endpoint: Endpoint) -> None:
+def test_a_connection_that_alone_stays_throttled_is_given_up_soon(gateway: ApiGateway, endpoint: Endpoint) -> None:
+    """Its client does not read; the function is needed for the messages to the others."""
     gateway.always["b"] = status(429, b'{"message":"Too many"}')
 
     outcome = post(endpoint, "a", "b")
 
     assert outcome.sent == 1
     assert outcome.failed == [("b", 429, '{"message":"Too many"}')]
-    assert outcome.retried == fanout.TRIES - 1 == gateway.posts - 2
+    assert outcome.retried == fanout.TRIES_OF_STALLED - 1 == gateway.posts - 2
+
+
+def test_a_client_that_did_not_read_has_one_try_in_the_next_broadcasts(gateway: ApiGateway, endpoint: Endpoint) -> None:
+    gateway.always["b"] = status(429)
+    post(endpoint, "a", "b")
+
+    assert post(endpoint, "b", "a").retried == 0
+    del gateway.always["b"]
+    assert post(endpoint, "a", "b") == Outcome(sent=2, pages=1)
+    gateway.answers["b"] = [status(429)] * 2
+    assert post(endpoint, "a", "b") == Outcome(sent=2, retried=2, pages=1)
+
+
+def test_clients_that_do_not_read_are_forgotten_in_time(
+    gateway: ApiGateway, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fanout, "STALLED_SECONDS", 0)
+    for name in "bc":
+        gateway.always = {name: status(429)}
+        assert post(endpoint, "a", name).retried == fanout.TRIES_OF_STALLED - 1
+    assert list(endpoint.stalled) == ["c"]
+
+
+def test_a_connection_that_is_throttled_with_others_has_all_its_tries(
+    gateway: ApiGateway, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A retry that another connection took says that the account is throttled."""
+    monkeypatch.setattr(fanout, "backoff", lambda tries: 0.05 * tries)
+    gateway.answers["a"] = [status(429)]
+    gateway.answers["b"] = [status(429)] * (fanout.TRIES_OF_STALLED + 1)
+
+    outcome = post(endpoint, "a", "b", "c")
+
+    assert outcome == Outcome(sent=3, retried=fanout.TRIES_OF_STALLED + 2, pages=1)
+
+
+def test_a_connection_of_which_nothing_else_is_known_has_all_its_tries(gateway: ApiGateway, endpoint: Endpoint) -> None:
+    gateway.answers["b"] = [status(429)] * (fanout.TRIES_OF_STALLED + 1)
+
+    assert post(endpoint, "b") == Outcome(sent=1, retried=fanout.TRIES_OF_STALLED + 1, pages=1)
 
 
 def test_where_the_whole_account_is_throttled_the_posts_slow_down_until_all_get_through(

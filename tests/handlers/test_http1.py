@@ -62,6 +62,37 @@ def test_what_is_not_http_is_an_error(data: bytes) -> None:
         parse(data, ended=False)
 
 
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@pytest.mark.parametrize("final", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"])
+def test_interim_replies_in_thousands_are_an_error(final: bytes) -> None:
+    assert parse(INTERIM * http1.MAX_INTERIM_REPLIES + final, ended=False) == (
+        Reply(200, b"", False) if final else None
+    )
+    with pytest.raises(ValueError, match="interim"):
+        parse(INTERIM * 5000 + final, ended=False)
+
+
+@pytest.mark.parametrize("endless", [INTERIM, b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1000, b"HTTP/1.1 200 " + b"x" * 1000])
+def test_a_reply_without_an_end_is_an_error_and_is_not_kept(endless: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http1, "MAX_REPLY_BYTES", 100_000)
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(endless)
+            await writer.drain()
+
+    async def run() -> None:
+        async with serving(flood) as address:
+            http = await http1.connect(address, None, timeout=60)
+            with pytest.raises(ConnectionError, match="not HTTP"):
+                await http.request(b"GET / HTTP/1.1\r\n\r\n", timeout=60)
+            assert not http.is_open
+
+    asyncio.run(run())
+
+
 PIECES = st.sampled_from(
     b"HTTP/1.1 |200|100| OK|\r\n|\r\n\r\n|content-length: |transfer-encoding: chunked|5|0|-".split(b"|")
 )

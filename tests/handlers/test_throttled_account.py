@@ -35,6 +35,7 @@ class Account:
 
     def __init__(self, rate: float, burst: float) -> None:
         self.loop = VirtualTime()
+        self.stalled: dict[str, float] = {}
         self._rate = rate
         self._burst = self._tokens = burst
         self._counted_at = 0.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import address, event, selection
@@ -79,12 +80,15 @@ class Gateway:
         self._connections.add(connection, socket)
         log.info("%s: connected to %s/%s", connection.id, connection.api_id, connection.stage)
 
-    async def message(self, connection: Connection, text: str) -> None:
-        """Runs the route that a message selects, and tells the client what it has to be told."""
+    async def message(self, connection: Connection, text: str, on_start: Callable[[], None] | None = None) -> None:
+        """Runs the route that a message selects, and tells the client what it has to be told.
+
+        `on_start` is called when the route's function is invoked, if it is.
+        """
         request_id = new_id()
         connection.touch()
         try:
-            reply = await self._run(connection, text, request_id)
+            reply = await self._run(connection, text, request_id, on_start)
         except (Refused, IntegrationFailed) as error:
             log.warning("%s: %s: %s", connection.id, error.message, error.why)
             reply = frame(error.message, connection.id, request_id)
@@ -169,7 +173,9 @@ class Gateway:
             raise Refused(502, INTERNAL, f"$connect chose a subprotocol {subprotocol[:80]!r}")
         return subprotocol
 
-    async def _run(self, connection: Connection, text: str, request_id: str) -> str | None:
+    async def _run(
+        self, connection: Connection, text: str, request_id: str, on_start: Callable[[], None] | None
+    ) -> str | None:
         """Invokes the route of a message; what the client gets if the route answers."""
         stage, key = self._select(connection, text)
         if key not in stage.deployment.routes:
@@ -181,7 +187,7 @@ class Gateway:
         if not self._throttles.allows(stage.limit_of(route.key), stage.api_id, stage.name, route.key):
             raise Refused(429, "Too Many Requests", f"route {route.key} is throttled")
         told = event.message(connection, request_id, route.key, text)
-        answer = await self._integrations.invoke(stage, route, told)
+        answer = await self._integrations.invoke(stage, route, told, on_start)
         if answer.status is None:
             raise IntegrationFailed(INTERNAL, 502, f"route {route.key}: {MALFORMED}")
         log.info("%s: %s answered %s", connection.id, route.key, answer.status)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,8 +45,13 @@ class Integrations:
         self._longest = longest
         self._calls: set[asyncio.Task[Any]] = set()
 
-    async def invoke(self, stage: Stage, route: Route, event: Event) -> Answer:
-        """Raises IntegrationFailed when the function may not be called, does not end in time, or ends with an error."""
+    async def invoke(
+        self, stage: Stage, route: Route, event: Event, on_start: Callable[[], None] | None = None
+    ) -> Answer:
+        """Raises IntegrationFailed when the function may not be called, does not end in time, or ends with an error.
+
+        `on_start` is called when the function's turn cannot be taken any more by an invocation that comes later.
+        """
         integration = route.integration
         if integration is None or integration.type == "MOCK":
             return Answer(200)
@@ -53,19 +59,21 @@ class Integrations:
         if integration.type != "AWS_PROXY" or not function:
             raise IntegrationFailed(INTERNAL, 500, f"{integration.type} to {integration.uri} is not imitated")
         await self._require_permission(stage, route, integration, function)
-        raw = await self._call(function, event, min(integration.timeout, self._longest))
+        raw = await self._call(function, event, min(integration.timeout, self._longest), on_start)
         if raw.get("FunctionError"):
             raise IntegrationFailed(
                 INTERNAL, 502, f"{function} failed: {raw['Payload'].decode(errors='replace')[:500]}"
             )
         return answer(raw["Payload"])
 
-    async def _call(self, function: str, event: Event, timeout: float) -> Any:
+    async def _call(self, function: str, event: Event, timeout: float, on_start: Callable[[], None] | None) -> Any:
         """Invokes, and waits no longer than that; the function itself runs on, as on AWS."""
         payload = json.dumps(event, ensure_ascii=False).encode()
         call = asyncio.create_task(self._aws.invoke(function, payload))
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
+        if on_start:
+            on_start()
         await asyncio.wait({call}, timeout=timeout)
         if not call.done():
             call.add_done_callback(lambda late: late.cancelled() or late.exception())

@@ -11,7 +11,7 @@ import logging
 from datetime import datetime, timezone
 
 from ...times import iso
-from . import address
+from . import address, http
 from .caller import Callers
 from .catalog import Catalog
 from .connection import ID, Connection, Connections
@@ -29,36 +29,66 @@ METHODS = {"GET", "POST", "DELETE"}
 class Management:
     """Answers the requests of a backend."""
 
-    def __init__(self, catalog: Catalog, callers: Callers, permissions: Permissions, connections: Connections) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        callers: Callers,
+        permissions: Permissions,
+        connections: Connections,
+        memory: http.Memory,
+    ) -> None:
+        too_large = Refused(413, "Message too long", f"more than {MESSAGE} bytes", "PayloadTooLargeException")
+        self._handler = http.Handler(self.answer, MESSAGE, refusal(too_large, as_message(too_large)), memory)
         self._catalog = catalog
         self._callers = callers
         self._permissions = permissions
         self._connections = connections
+
+    def refuse_foreign(self, request: Request) -> Response | None:
+        """The refusal of a request that a page or a name of another machine sends, by its head."""
+        host, origin = request.header("host"), request.header("origin")
+        if not address.is_local_host(host):
+            return self._refuse(request, forbidden(f"the Host {host} is not this machine"))
+        if not address.is_local_origin(origin):
+            return self._refuse(request, forbidden(f"the page at {origin} is not of this machine"))
+        return None
+
+    def find(self, request: Request) -> http.Handler | Response:
+        """What answers a request, by its head: nothing of a body is read for a path or a stage that does not exist."""
+        try:
+            if request.path != address.HEALTH:
+                self._locate(request)
+        except Refused as refused:
+            return self._refuse(request, refused)
+        return self._handler
 
     async def answer(self, request: Request) -> Response:
         """The answer to any HTTP request that is not a handshake."""
         try:
             return await self._answer(request)
         except Refused as refused:
-            log.warning("%s %s: %d: %s", request.method, request.path, refused.status, refused.why)
-            return refusal(refused, json.dumps({"message": refused.message}))
+            return self._refuse(request, refused)
 
-    async def _answer(self, request: Request) -> Response:
-        if not address.is_local_host(request.header("host")):
-            raise forbidden(f"the Host {request.header('host')} is not this machine")
-        if not address.is_local_origin(request.header("origin")):
-            raise forbidden(f"the page at {request.header('origin')} is not of this machine")
-        if request.path == address.HEALTH:
-            return as_json(200, {"ok": True, "aws": self._catalog.endpoint_url, "connections": len(self._connections)})
+    def _refuse(self, request: Request, refused: Refused) -> Response:
+        log.warning("%s %s: %d: %s", request.method, request.path, refused.status, refused.why)
+        return refusal(refused, as_message(refused))
+
+    def _locate(self, request: Request) -> tuple[Stage, str]:
+        """The stage and the connection's id in a request's path."""
         place = address.parse(request.target)
         if place is None or place.connection_id is None or request.method not in METHODS:
             raise missing_token("neither @connections nor a WebSocket handshake")
-        stage = self._catalog.find(place)
-        await self._authorize(request, stage, place.connection_id)
-        if not ID.fullmatch(place.connection_id):
-            text = f"Invalid connectionId: {place.connection_id}"
+        return self._catalog.find(place), place.connection_id
+
+    async def _answer(self, request: Request) -> Response:
+        if request.path == address.HEALTH:
+            return as_json(200, {"ok": True, "aws": self._catalog.endpoint_url, "connections": len(self._connections)})
+        stage, connection_id = self._locate(request)
+        await self._authorize(request, stage, connection_id)
+        if not ID.fullmatch(connection_id):
+            text = f"Invalid connectionId: {connection_id}"
             raise Refused(400, text, text[:120], "BadRequestException")
-        connection = self._connections.get(stage.api_id, stage.name, place.connection_id)
+        connection = self._connections.get(stage.api_id, stage.name, connection_id)
         if connection is None:
             # AWS sends no message with it: SDKs show the status in its place.
             return Response(410, b"", {"x-amzn-ErrorType": "GoneException"})
@@ -75,8 +105,6 @@ class Management:
 
     def _post(self, connection: Connection, body: bytes) -> Response:
         """Sends a text message. What is not UTF-8 in it is replaced, as API Gateway does."""
-        if len(body) > MESSAGE:
-            raise Refused(413, "Message too long", f"{len(body)} bytes", "PayloadTooLargeException")
         assert connection.socket
         if connection.socket.waiting > OUTBOUND:
             raise Refused(429, "Too Many Requests", "the client's buffer is full", "LimitExceededException")
@@ -100,6 +128,11 @@ class Management:
         connection.socket.close(1000)
         self._connections.remove(connection)
         return Response(204)
+
+
+def as_message(refused: Refused) -> str:
+    """The body of a refusal."""
+    return json.dumps({"message": refused.message})
 
 
 def iso8601(milliseconds: int) -> str:

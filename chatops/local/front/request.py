@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from asyncio import StreamWriter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -61,6 +62,12 @@ class Response:
         return [*self.headers.items(), *self.repeated, *length]
 
 
+def peer_address(writer: StreamWriter) -> str:
+    """The client's IP address: the loopback's, where the system does not know it, as of a client that is gone again."""
+    peer = writer.get_extra_info("peername")
+    return str(peer[0]) if peer else "127.0.0.1"
+
+
 def as_json(status: int, data: object) -> Response:
     """An answer whose body is JSON."""
     return Response(status, json.dumps(data).encode(), {"Content-Type": "application/json"})
@@ -70,3 +77,6 @@ def refusal(refused: Refused, text: str) -> Response:
     """How API Gateway refuses a request: SDKs read the error's name from a header."""
     kind = {"x-amzn-ErrorType": refused.error_type} if refused.error_type else {}
     return Response(refused.status, text.encode(), {"Content-Type": "application/json", **kind})
+
+
+MALFORMED = as_json(400, {"message": "Bad Request"})

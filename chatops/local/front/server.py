@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from asyncio import StreamReader, StreamWriter
-from contextlib import suppress
+from asyncio import StreamReader, StreamReaderProtocol, StreamWriter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,19 +19,21 @@ from .http_api import HttpApis, encoded
 from .integration import Integrations
 from .management import Management
 from .permission import Permissions
-from .quotas import Quotas
-from .request import Request, Response
-from .websocket import GOING_AWAY, WebSocket
+from .quotas import REQUEST_BODY, Quotas
+from .request import Request, Response, as_json
+from .websocket import CLOSING, GOING_AWAY, WebSocket
 
 log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
-LONGEST_HEAD = 64 * 1024
-BEGINNING = 10.0
-"""Seconds that a client has to send the head of its first request."""
-
 ENDING = 3.0
-"""Seconds for which the end waits until clients and $disconnect functions are told of it."""
+"""Seconds for which the end waits until clients and $disconnect functions are told of it.
+
+Half of them are for clients to answer the close frame. What has not is cut off, and its $disconnect has the other half.
+"""
+
+MAX_UPLOAD_BYTES = 32 * 1024 * 1024
+"""The request bodies that HTTP APIs may hold in memory at the same time, and as much for @connections."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,15 @@ class Options:
     time_scale: float = 1.0
     drop_disconnects: bool = False
     integration_timeout: float = 29.0
+
+
+class Reader(StreamReader):
+    """A reader that gives everything the client sent before it reset the connection, and then the end of the stream."""
+
+    def set_exception(self, exc: BaseException) -> None:
+        """Ends the stream, where a StreamReader throws away what has not been read from it."""
+        log.debug("a connection broke: %s", exc)
+        self.feed_eof()
 
 
 class Front:
@@ -66,15 +76,28 @@ class Front:
             self._connections,
             drop_disconnects=options.drop_disconnects,
         )
-        self._management = Management(self._catalog, callers, permissions, self._connections)
+        self._management = Management(
+            self._catalog, callers, permissions, self._connections, http.Memory(MAX_UPLOAD_BYTES)
+        )
         self._http_apis = HttpApis(self._catalog)
+        self._http_api = http.Handler(
+            self._http_apis.answer,
+            REQUEST_BODY,
+            as_json(413, {"message": "Request Too Long"}),
+            http.Memory(MAX_UPLOAD_BYTES),
+        )
         self._port = options.port
-        self._clients: set[asyncio.Task[None]] = set()
+        self._clients: dict[asyncio.Task[None], StreamWriter] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set, then tells every client that it goes away."""
         watching = asyncio.create_task(self._catalog.watch())
-        server = await asyncio.start_server(self._serve, HOST, self._port, limit=LONGEST_HEAD, backlog=1024)
+        loop = asyncio.get_running_loop()
+
+        def protocol() -> StreamReaderProtocol:
+            return StreamReaderProtocol(Reader(limit=http.MAX_HEAD_BYTES, loop=loop), self._serve, loop=loop)
+
+        server = await loop.create_server(protocol, HOST, self._port, backlog=1024)
         log.info("listening on http://%s:%d, before the local AWS at %s", HOST, self._port, self._aws.endpoint_url)
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({stopping, watching}, return_when=asyncio.FIRST_COMPLETED)
@@ -83,7 +106,11 @@ class Front:
             if connection.socket:
                 connection.socket.close(*GOING_AWAY)
         if self._clients:
-            await asyncio.wait(self._clients, timeout=ENDING)
+            await asyncio.wait(self._clients, timeout=ENDING / 2)
+        for writer in self._clients.values():
+            writer.transport.abort()
+        if self._clients:
+            await asyncio.wait(self._clients, timeout=ENDING / 2)
         self._aws.close()
         for task in (watching, stopping):
             task.cancel()
@@ -95,25 +122,44 @@ class Front:
         task = asyncio.current_task()
         assert task
         try:
-            head = encoded(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), BEGINNING))
-            if is_handshake(head):
-                self._clients.add(task)
+            head = await _head(reader)
+            if head is None:
+                await http.refuse(http.HEAD_TOO_LARGE, reader, writer)
+            elif is_handshake(head):
+                self._clients[task] = writer
                 await WebSocket(self._gateway, self._quotas, reader, writer).run(head)
             else:
-                await http.serve(head, self._answer, reader, writer)
-        except (asyncio.TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
-            pass
+                await http.serve(head, self._find, reader, writer)
+        except asyncio.IncompleteReadError:
+            pass  # Nothing, or not even a head: browsers connect in advance.
+        except asyncio.TimeoutError:
+            log.info("a client has not sent a request within %d seconds", http.HEAD_SECONDS)
+        except OSError as error:
+            log.info("a client's connection broke: %s", error)
         except asyncio.CancelledError:
             pass  # At the end of the process, where asyncio would log a traceback for every client.
+        except Exception:
+            log.exception("a client's connection is closed because of an internal error")
         finally:
-            self._clients.discard(task)
-            with suppress(OSError):
-                writer.close()
+            self._clients.pop(task, None)
+            writer.close()
+            if writer.transport.get_write_buffer_size():  # which a client that never reads would keep for ever
+                asyncio.get_running_loop().call_later(CLOSING, writer.transport.abort)
 
-    async def _answer(self, request: Request) -> Response:
-        if await self._http_apis.has(request):
-            return await self._http_apis.answer(request)
-        return await self._management.answer(request)
+    async def _find(self, request: Request) -> http.Handler | Response:
+        """What answers a request that is not a handshake, by its head."""
+        refusal = self._management.refuse_foreign(request)
+        if refusal:
+            return refusal
+        return self._http_api if await self._http_apis.has(request) else self._management.find(request)
+
+
+async def _head(reader: StreamReader) -> bytes | None:
+    """The head of a connection's first request; nothing where it is too large."""
+    try:
+        return encoded(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), http.HEAD_SECONDS))
+    except asyncio.LimitOverrunError:
+        return None
 
 
 def is_handshake(head: bytes) -> bool:
