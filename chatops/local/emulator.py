@@ -129,7 +129,8 @@ class Guard:
             )
         if path.startswith(ADMIN) and not credential.is_root:
             raise Denied("AccessDenied", "Only the account's root key may do this.", service=signature.service)
-        body = await _read(receive, int(headers.get("content-length") or 0))
+        length = headers.get("content-length", "0")
+        body = await _read(receive, int(length) if length.isdecimal() else 0)
         _verify(signature, credential, scope, headers, body)
         name = ROOT if credential.is_root else credential.access_key
         scope = {**scope, "headers": _renamed(scope["headers"], signature, name)}
@@ -207,7 +208,7 @@ def _verify(signature: Any, credential: Credential, scope: Message, headers: Map
         credential.secret_key,
         scope["method"],
         scope["raw_path"].decode("latin-1"),
-        parse_qs(scope.get("query_string", b"").decode(), keep_blank_values=True),
+        parse_qs(scope.get("query_string", b"").decode("utf-8", "replace"), keep_blank_values=True),
         headers,
         body,
     )

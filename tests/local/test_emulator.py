@@ -283,6 +283,16 @@ def test_a_large_body_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None
     assert (seen.status, seen.chunks_read) == (413, 2)
 
 
+def test_a_length_that_is_no_number_is_not_believed() -> None:
+    assert ask("POST", "/?a=1&b=%EC%95%88", [*signed(), ("content-length", "2,2")], [b"{}"]).status == 200
+
+
+def test_a_query_that_is_not_unicode_is_refused() -> None:
+    seen = ask("POST", "/?a=1&b=%EC%95%88", signed(), [b"{}"])
+    assert seen.status == 200
+    assert ask("POST", "/?a=\xff", signed(), [b"{}"]).passed == []
+
+
 def test_a_slow_body_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emulator, "BODY_TIMEOUT_SECONDS", 0.01)
 
