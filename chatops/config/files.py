@@ -18,7 +18,7 @@ from ..text import visible
 
 KINDS = {
     stat.S_IFDIR: "a directory",
-    stat.S_IFIFO: "a named pipe",
+    stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
@@ -68,7 +68,10 @@ def check(path: Path, roots: Sequence[Path] | None = None) -> tuple[Path, int]:
     """
     try:
         real = Path(os.path.realpath(path))
-        found = real.lstat()
+        # What /dev/stdin leads to may have no path of its own: a pipe is known by following it alone.
+        found = real.lstat() if os.path.lexists(real) else path.stat()
+        if stat.S_ISREG(found.st_mode):
+            found = real.lstat()
     except (OSError, ValueError) as error:
         raise _unusable(path, error) from None
     _require_regular(path, real, found)

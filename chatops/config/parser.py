@@ -86,7 +86,7 @@ class Parser:
         except UnicodeDecodeError as error:
             raise ConfigError(str(self.file), [f"{self.file}: not UTF-8 text ({error.reason})"]) from None
         except FileTooLarge as error:
-            raise ConfigError(str(self.file), [f"{self.file}: {error.reason}"]) from None
+            raise ConfigError(str(self.file), [f"{self.file}: the file {error.reason}"]) from None
         except UnusableFile as error:
             raise UsageError(
                 "config-unreadable",

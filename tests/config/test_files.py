@@ -64,7 +64,7 @@ def test_a_root_may_be_a_single_file(root: Path) -> None:
 
 
 SPECIAL: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a fifo": (os.mkfifo, "is a named pipe, not a regular file"),
+    "a fifo": (os.mkfifo, "is a pipe, not a regular file"),
     "a directory": (Path.mkdir, "is a directory, not a regular file"),
     "a loop": (lambda path: path.symlink_to(path.name), "is a symlink loop, not a regular file"),
     "endless zeros": (lambda path: path.symlink_to("/dev/zero"), "is a device, not a regular file"),
@@ -91,6 +91,24 @@ def test_a_socket_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         server.bind("it")
         with pytest.raises(UnusableFile, match="is a socket"):
             read(root / "it", limit=99)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc here")
+def test_a_pipe_that_only_a_descriptor_leads_to_is_refused_as_one(root: Path) -> None:
+    reads, writes = os.pipe()
+    (root / "it").symlink_to(f"/dev/fd/{reads}")
+    with pytest.raises(UnusableFile, match="is a pipe"):
+        read(root / "it", limit=99)
+    os.close(reads)
+    os.close(writes)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc here")
+def test_a_deleted_file_that_a_descriptor_leads_to_is_missing(root: Path) -> None:
+    with (root / "sub" / "file").open() as file:
+        (root / "sub" / "file").unlink()
+        with pytest.raises(MissingFile):
+            read(Path(f"/dev/fd/{file.fileno()}"), limit=99)
 
 
 @pytest.mark.parametrize("name", ["a" * 300, "/".join(["a" * 200] * 30), "a\0b", "\ud800"])
@@ -166,7 +184,7 @@ def test_a_file_that_becomes_a_fifo_after_the_check_is_refused(root: Path, monke
         os.mkfifo(root / "sub" / "file")
 
     before_opening(monkeypatch, swap)
-    with pytest.raises(UnusableFile, match="is a named pipe"):
+    with pytest.raises(UnusableFile, match="is a pipe"):
         read(root / "sub" / "file", [root], limit=99)
 
 

@@ -52,7 +52,7 @@ def bound_socket(path: Path) -> None:
 
 
 CONFIGS: dict[str, tuple[Callable[[Path], object], str, str]] = {
-    "a fifo": (os.mkfifo, "config-unreadable", "is a named pipe, not a regular file"),
+    "a fifo": (os.mkfifo, "config-unreadable", "is a pipe, not a regular file"),
     "endless zeros": (lambda one: one.symlink_to("/dev/zero"), "config-unreadable", "is a device"),
     "stdin": (lambda one: one.symlink_to("/dev/stdin"), "config-unreadable", "is a device"),
     "memory": (lambda one: one.symlink_to("/proc/self/mem"), "config-unreadable", "is a file of the kernel"),
