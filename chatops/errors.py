@@ -4,6 +4,7 @@
       UsageError            wrong usage (2)
         NoRegion            nothing names a region (2)
         ConfigError         the config file is wrong (2); lists every problem in it
+        HandlerError        the handlers' code is wrong (2); lists every problem in it
       LocalError            the local AWS could not be used (1)
 
 All else travels untouched, and `explain` finds words for it. A code is one error's name for ever, and no other has it.
@@ -15,6 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 FAILED, WRONG_USAGE, NOT_IN_SYNC, INTERRUPTED = 1, 2, 3, 130
+MAX_PROBLEMS = 20
+"""Problems of a config or of handlers that an error lists."""
+FIX_LINES = "Fix the lines above. No changes were made."
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,30 @@ class NoRegion(UsageError):
 
 
 class ConfigError(UsageError):
-    """The config file is wrong; `problems` lists everything that is, each with its line and key path."""
+    """The config file is wrong; `problems` lists everything that is, each with its line and key path.
 
-    def __init__(self, file: str, problems: Sequence[str]) -> None:
+    `handler_problems` is what is wrong with the handlers' code besides.
+    """
+
+    def __init__(self, file: str, problems: Sequence[str], handler_problems: Sequence[str] = ()) -> None:
         count = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
-        hint = "Mend the lines named above; nothing was changed."
-        super().__init__("config", f"The config {file} has {count}", "\n".join(problems), hint)
+        what = f"The config {file} has {count}" + (", and the handler code is invalid" if handler_problems else "")
+        super().__init__("config", what, _listed([*problems, *handler_problems]), FIX_LINES)
+        self.problems, self.handler_problems = tuple(problems), tuple(handler_problems)
+
+
+class HandlerError(UsageError):
+    """The handlers' code cannot run in Lambda; `problems` lists everything that is wrong, each with file and line."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("handler", "Invalid handler code", _listed(problems), FIX_LINES)
         self.problems = tuple(problems)
+
+
+def _listed(problems: Sequence[str]) -> str:
+    """The first problems, a line each, and how many more there are."""
+    more = len(problems) - MAX_PROBLEMS
+    return "\n".join([*problems[:MAX_PROBLEMS], *([f"and {more:,} more"] if more > 0 else [])])
 
 
 class LocalError(ChatopsError):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import ast
 import symtable
 import sys
-import tokenize
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from importlib.util import decode_source
 
 from .config import Config, Function, shipped
-from .config.reader import line_of, shown, suggestion
-from .errors import ConfigError
-from .package import NameTaken, Package, package, parsed
+from .config.files import File, UnusableFile
+from .config.reader import shown, suggestion
+from .errors import ConfigError, HandlerError
+from .package import NameTaken, Package, PackageTooLarge, package, parsed
+from .text import visible
 
 LATER = {"tomllib", "annotationlib", "compression", "profiling"}
 """Modules that the standard library got after the oldest Python that chatops runs on."""
@@ -25,33 +26,75 @@ PROVIDED = {*sys.stdlib_module_names, *LATER, *SDK}
 
 
 def packages(config: Config) -> dict[str, Package]:
-    """The package of every function, by its key. Raises ConfigError with all for which Lambda could not start one."""
-    found: dict[str, Package] = {}
-    problems: list[str] = []
-    for key, one in config.functions.items():
-        try:
-            found[key] = package(one.source, one.include)
-            problems += _missing_imports(key, one, dict(found[key].files))
-            problems += _missing_handler(config, key, one, dict(found[key].files))
-        except SyntaxError as error:
-            problems.append(f"{error.filename}:{error.lineno or 1}: functions.{key}.source: {error.msg}")
-        except NameTaken as taken:
-            where = f"{config.file}:{line_of(config.file, 'functions', key, 'include')}"
-            text = f"the handler imports another {shown(taken.name)}, which would have the same name in the zip"
-            problems.append(f"{where}: functions.{key}.include: {text}")
+    """Return the package of every function, by its key.
+
+    Raises HandlerError with everything in the code for which Lambda could not start a function, and ConfigError with
+    everything that is wrong with the files that the config names.
+    """
+    found, in_config, problems = _packages(config)
+    if in_config:
+        raise ConfigError(str(config.file), in_config, problems)
     if problems:
-        raise ConfigError(str(config.file), problems)
+        raise HandlerError(problems)
     return found
 
 
-def _missing_imports(key: str, function: Function, files: Mapping[str, Path]) -> Iterator[str]:
+def code_problems(config: Config) -> list[str]:
+    """Return everything in the code for which Lambda could not start a function."""
+    return _packages(config)[2]
+
+
+def _packages(config: Config) -> tuple[dict[str, Package], list[str], list[str]]:
+    """The packages by the functions' keys, the problems of the config, and those of the code."""
+    found: dict[str, Package] = {}
+    problems: list[str] = []
+    in_config: list[str] = []
+    for key, one in config.functions.items():
+        try:
+            found[key] = package(one.source, one.include, config.roots)
+            files = dict(found[key].files)
+            problems += _missing_imports(files[one.source.name], files)
+            if reason := _missing_handler(one, files):
+                if "handler" in one.lines:
+                    in_config.append(f"{_where(config, key, 'handler')}: {reason}")
+                else:
+                    problems.append(f"{one.source}:1: {reason}")
+        except SyntaxError as error:
+            problems.append(f"{error.filename}:{error.lineno or 1}: {error.msg}")
+        except NameTaken as taken:
+            text = f"the handler imports another {shown(taken.name)}, which would have the same name in the zip"
+            in_config.append(f"{_where(config, key, 'include')}: {text}")
+        except PackageTooLarge as error:
+            in_config.append(f"{_where(config, key, 'include')}: {error.reason}")
+        except UnusableFile as error:
+            in_config.append(_unusable(config, key, one, error))
+    # A file that several functions are made from is wrong once.
+    return found, in_config, list(dict.fromkeys(problems))
+
+
+def _where(config: Config, key: str, name: str) -> str:
+    """The file, the line as far as it is known, and the key path of a function's key."""
+    line = config.functions[key].lines.get(name)
+    return f"{config.file}:{line}: functions.{key}.{name}" if line else f"{config.file}: functions.{key}.{name}"
+
+
+def _unusable(config: Config, key: str, function: Function, error: UnusableFile) -> str:
+    """The problem of a file that a function would be made from, at the key that leads to it."""
+    if error.path in function.include:
+        name = f"include.{function.include.index(error.path)}"
+        return f"{_where(config, key, name)}: {visible(str(error.path))} {error.reason}"
+    leads = "" if error.path == function.source else f"{function.source.name} imports {error.path.stem}: "
+    return f"{_where(config, key, 'source')}: {leads}{visible(str(error.path))} {error.reason}"
+
+
+def _missing_imports(source: File, files: Mapping[str, File]) -> Iterator[str]:
     """What is imported when the function starts, and is neither in its zip nor at Lambda's."""
     modules = {name.partition(".")[0] for name in files if name.endswith((".py", ".pyc", ".so"))}
-    queue = [function.source]
-    for path in queue:
-        for name, line in _first_imports(parsed(path).body):
+    queue = [source]
+    for file in queue:
+        for name, line in _first_imports(parsed(file).body):
             near = files.get(f"{name}.py")
-            where = f"{path}:{line}: functions.{key}.source"
+            where = f"{file.path}:{line}"
             if not name:
                 yield f"{where}: imports relatively, and a file of the zip is in no package; leave the dots out"
             elif near:
@@ -77,27 +120,26 @@ def _first_imports(body: Iterable[ast.stmt]) -> Iterator[tuple[str, int]]:
             yield from _first_imports(node.body)
 
 
-def _missing_handler(config: Config, key: str, function: Function, files: Mapping[str, Path]) -> Iterator[str]:
-    """That Lambda would find no such module in the zip, or nothing of that name in the module."""
+def _missing_handler(function: Function, files: Mapping[str, File]) -> str:
+    """That Lambda would find no such module in the zip, or nothing of that name in the module; else nothing."""
     module, _, name = function.handler.rpartition(".")
-    path = files.get(f"{module}.py")
-    names = _defined(path) if path else set()
-    if name in names or "*" in names or (not path and any(one.startswith(f"{module}.") for one in files)):
-        return
-    # Read from the file only now: that takes long in a long config.
-    line = line_of(config.file, "functions", key, "handler")
-    where = f"{config.file}:{line}: functions.{key}.handler" if line else f"{function.source}:1: functions.{key}.source"
-    if path:
-        yield f"{where}: Lambda calls {shown(function.handler)}, which {path} does not define{suggestion(name, names)}"
-    else:
-        near = suggestion(module, (one.removesuffix(".py") for one in files))
-        yield f"{where}: Lambda calls {shown(function.handler)}, and there is no {module}.py in the zip{near}"
+    file = files.get(f"{module}.py")
+    names = _defined(file) if file else set()
+    if name in names or "*" in names or (not file and any(one.startswith(f"{module}.") for one in files)):
+        return ""
+    if file:
+        return f"Lambda calls {shown(function.handler)}, which {file.path} does not define{suggestion(name, names)}"
+    near = suggestion(module, (one.removesuffix(".py") for one in files))
+    return f"Lambda calls {shown(function.handler)}, and there is no {module}.py in the zip{near}"
 
 
-def _defined(path: Path) -> set[str]:
+def _defined(file: File) -> set[str]:
     """What a module calls by a name of its own; a star stands for all that another one gives it."""
-    with tokenize.open(path) as file:
-        table = symtable.symtable(file.read(), str(path), "exec")
+    tree = parsed(file)
+    try:
+        table = symtable.symtable(decode_source(file.data), str(file.path), "exec")
+    except RecursionError as error:
+        raise SyntaxError("an expression is nested too deeply", (str(file.path), None, None, None)) from error
     own = {one.get_name() for one in table.get_symbols() if one.is_assigned() or one.is_imported()}
-    stars = {one.name for node in parsed(path).body if isinstance(node, ast.ImportFrom) for one in node.names}
+    stars = {one.name for node in tree.body if isinstance(node, ast.ImportFrom) for one in node.names}
     return own | (stars & {"*"})

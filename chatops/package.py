@@ -6,6 +6,7 @@ import ast
 import base64
 import hashlib
 import io
+import os
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -13,25 +14,35 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from .config.files import File, check, megabytes, read
+
 EPOCH = (1980, 1, 1, 0, 0, 0)
+MAX_ZIP_BYTES = 50 * 2**20
+"""What Lambda takes in a direct upload; the zip is stored, so its files together.
+
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
+MAX_SOURCE_BYTES = 2**20
+"""Of a Python file that is parsed: the tree takes several hundred times as much memory."""
+LISTED_FILES = 3
 
 
 @dataclass(frozen=True)
 class Package:
-    """A function's code: its files, by the name that they have inside the zip."""
+    """A function's code: its files as they were read, by the name that they have inside the zip."""
 
-    files: tuple[tuple[str, Path], ...]
+    files: tuple[tuple[str, File], ...]
 
     @cached_property
     def data(self) -> bytes:
         """The zip. Stored, not deflated: compressors differ between machines, and these files are small."""
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-            for name, path in self.files:
+            for name, file in self.files:
                 info = zipfile.ZipInfo(name, EPOCH)
                 info.create_system = 3
                 info.external_attr = 0o100644 << 16
-                archive.writestr(info, path.read_bytes())
+                archive.writestr(info, file.data)
         return buffer.getvalue()
 
     def read(self) -> bytes:
@@ -55,46 +66,83 @@ class NameTaken(Exception):
         self.name = name
 
 
-def package(source: Path, include: Sequence[Path] = ()) -> Package:
-    """The package of a handler: its source, the neighbours that it imports, and `include`, all at the zip's root.
+class PackageTooLarge(Exception):
+    """A function's files together are more than Lambda takes in one upload; `reason` names the biggest."""
 
-    A neighbour with the name of a module of the standard library is not what an import of that name means.
+    def __init__(self, sizes: Sequence[tuple[str, int]]) -> None:
+        biggest = sorted(sizes, key=lambda one: -one[1])[:LISTED_FILES]
+        listed = ", ".join(f"{name} ({megabytes(size)})" for name, size in biggest)
+        total = megabytes(sum(size for _, size in sizes))
+        self.reason = f"the zip has {total}, and Lambda takes {megabytes(MAX_ZIP_BYTES)}; the biggest files: {listed}"
+        super().__init__(self.reason)
 
-    Raises OSError when a file cannot be read, SyntaxError when a source is not Python, and NameTaken.
+
+def package(source: Path, include: Sequence[Path] = (), roots: Sequence[Path] | None = None) -> Package:
+    """Return the package of a handler: its source, the neighbours that it imports, and `include`, at the zip's root.
+
+    A neighbour with the name of a module of the standard library is not what an import of that name means. Each file
+    is read once, below `roots`: by default the folder of the source.
+
+    Raises UnusableFile when a file may not or cannot be read, SyntaxError when a source is not Python, NameTaken, and
+    PackageTooLarge.
     """
-    files = {path.name: path for path in _modules(source)}
+    roots = [Path(os.path.realpath(source.parent))] if roots is None else roots
+    files = {file.path.name: file for file in _modules(source, roots)}
+    sizes = [(name, len(file.data)) for name, file in files.items()]
+    wanted = []
     for path in include:
-        if files.setdefault(path.name, path).resolve() != path.resolve():
+        real, size = check(path, roots)
+        if path.name not in files:
+            wanted.append(path)
+            sizes.append((path.name, size))
+        elif files[path.name].real != real:
             raise NameTaken(path.name)
+    _require_room(sizes)
+    for path in wanted:
+        file = read(path, roots, limit=MAX_ZIP_BYTES)
+        if files.setdefault(path.name, file).real != file.real:
+            raise NameTaken(path.name)
+        # A file may have grown since its size was looked at.
+        _require_room([(name, len(one.data)) for name, one in files.items()])
     return Package(tuple(sorted(files.items())))
 
 
-def parsed(path: Path) -> ast.Module:
-    """The Python in a file. Raises SyntaxError when it is none."""
-    return _parsed(path.read_bytes(), str(path))
+def _require_room(sizes: Sequence[tuple[str, int]]) -> None:
+    if sum(size for _, size in sizes) > MAX_ZIP_BYTES:
+        raise PackageTooLarge(sizes)
+
+
+def parsed(file: File) -> ast.Module:
+    """Return the Python in a file. Raises SyntaxError when it is none."""
+    return _parsed(file.data, str(file.path))
 
 
 @lru_cache(64)
 def _parsed(data: bytes, name: str) -> ast.Module:
     try:
         return ast.parse(data, filename=name)
+    except SyntaxError as error:
+        error.filename = error.filename or name
+        raise
     except ValueError as error:  # of null bytes, before Python 3.12
         raise SyntaxError(str(error), (name, None, None, None)) from error
+    except (RecursionError, MemoryError) as error:
+        raise SyntaxError("an expression is nested too deeply", (name, None, None, None)) from error
 
 
-def _modules(source: Path) -> list[Path]:
-    found: dict[Path, None] = {}
+def _modules(source: Path, roots: Sequence[Path]) -> list[File]:
+    found: dict[Path, File] = {}
     queue = [source]
     while queue:
         path = queue.pop()
         if path in found:
             continue
-        found[path] = None
-        neighbours = (
-            path.with_name(f"{name}.py") for name in _imported(parsed(path)) if name not in sys.stdlib_module_names
-        )
-        queue += [one for one in neighbours if one.is_file()]
-    return list(found)
+        found[path] = read(path, roots, limit=MAX_SOURCE_BYTES)
+        names = (name for name in _imported(parsed(found[path])) if name not in sys.stdlib_module_names)
+        neighbours = (path.with_name(f"{name}.py") for name in names)
+        # Unlike Path.is_file, this takes a name of any length.
+        queue += [one for one in neighbours if os.path.isfile(one)]  # noqa: PTH113
+    return list(found.values())
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:

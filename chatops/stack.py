@@ -117,13 +117,19 @@ class Stack:
 
     @cached_property
     def packages(self) -> dict[str, Package]:
-        """The functions' code, by their keys in the config. Raises ConfigError where Lambda could not start one."""
+        """The functions' code, by their keys in the config. Raises HandlerError and ConfigError for what cannot run."""
         return packages(self.config)
 
     @property
     def files(self) -> set[Path]:
         """Every file that what runs is made from: the config and what goes into the functions' zips."""
-        return {self.config.file, *(path for one in self.packages.values() for _, path in one.files)}
+        return {self.config.file, *(file.path for one in self.packages.values() for _, file in one.files)}
+
+    @property
+    def outside_files(self) -> list[str]:
+        """Return the files outside the config's folder that go into the functions' zips, without symlinks."""
+        files = {file.real for one in self.packages.values() for _, file in one.files}
+        return sorted(str(real) for real in files if self.config.is_outside(real))
 
     def _environment(self, key: str, function: FunctionConfig) -> dict[str, str]:
         table, websocket = self.config.table, self.config.websocket

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def put(directory: Path, wanted: Mapping[str, bytes], *, force: bool = False) ->
     Raises UsageError, before it writes anything, for files that are there and differ, unless `force` says to overwrite.
     """
     files = {directory / name: data for name, data in wanted.items()}
-    differing = [to for to, data in files.items() if to.exists() and to.read_bytes() != data]
+    differing = [to for to, data in files.items() if to.exists() and not _holds(to, data)]
     if differing and not force:
         raise UsageError(
             "files-differ",
@@ -35,3 +36,10 @@ def put(directory: Path, wanted: Mapping[str, bytes], *, force: bool = False) ->
         to.parent.mkdir(parents=True, exist_ok=True)
         to.write_bytes(files[to])
     return written
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether a file has these bytes. Raises OSError for a directory, a named pipe or a device of that name."""
+    if not path.is_file():
+        raise OSError(errno.EEXIST, "exists, and is not a regular file", str(path))
+    return path.stat().st_size == len(data) and path.read_bytes() == data

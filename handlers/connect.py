@@ -20,6 +20,13 @@ KEY = os.environ.get("TABLE_KEY", "connectionId")
 ALLOWED_ORIGINS = {origin.strip() for origin in os.environ.get("ALLOWED_ORIGINS", "").split(",")} - {""}
 LONGEST_LIFE = 2 * 60 * 60 + 5 * 60
 """Seconds until a row expires: API Gateway ends every connection after two hours; five minutes allow for clocks."""
+LONGEST_INVITE = 7 * 24 * 60 * 60
+"""Seconds: the most that X-Amz-Expires may say.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+"""
+LATEST_TIME = 253402300799999
+"""Milliseconds since 1970 at the end of the year 9999, the last that a date can hold."""
 
 dynamodb = boto3.client("dynamodb", config=Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard"}))
 
@@ -27,16 +34,15 @@ dynamodb = boto3.client("dynamodb", config=Config(connect_timeout=1, read_timeou
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
     """Stores the connection, with the time it was made and the time after which its row is worthless."""
     try:
-        request = event["requestContext"]
-        connection_id = request["connectionId"]
-        connected = request.get("connectedAt", time.time() * 1000) / 1000
-    except (KeyError, TypeError):
+        connection_id, connected = connection_in(event)
+        headers, query = mapping_in(event, "headers"), mapping_in(event, "queryStringParameters")
+    except (KeyError, TypeError, ValueError):
         log("refused", error="BadEvent", hint="This is no $connect of a WebSocket API; open a connection to one.")
         return {"statusCode": 400}
-    if not is_allowed(event.get("headers") or {}):
+    if not is_allowed(headers):
         log("refused", connectionId=connection_id, error="OriginNotAllowed")
         return {"statusCode": 403}
-    if has_ended(event.get("queryStringParameters") or {}):
+    if has_ended(query):
         log("refused", connectionId=connection_id, error="InviteEnded")
         return {"statusCode": 403}
 
@@ -54,23 +60,49 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
     return {"statusCode": 200}
 
 
-def is_allowed(headers: dict[str, str]) -> bool:
+def connection_in(event: dict[str, Any]) -> tuple[str, float]:
+    """Return the connection's id, and when it was made, in seconds.
+
+    Raises KeyError, TypeError or ValueError for an event that no WebSocket API sends.
+    """
+    request = event["requestContext"]
+    connection_id, milliseconds = request["connectionId"], request.get("connectedAt", time.time() * 1000)
+    if not isinstance(connection_id, str) or not (connection_id.isascii() and connection_id.isprintable()):
+        raise ValueError("connectionId is not an id")
+    if not connection_id or isinstance(milliseconds, bool) or not 0 <= milliseconds <= LATEST_TIME:
+        raise ValueError("connectionId is empty, or connectedAt is not a time")
+    return connection_id, milliseconds / 1000
+
+
+def mapping_in(event: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a mapping of the event, which is null or missing when it is empty. Raises TypeError for anything else."""
+    value = event.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} is not a mapping")
+    return value
+
+
+def is_allowed(headers: dict[str, Any]) -> bool:
     """Whether the page that opens the connection may. Only browsers send an Origin; wscat and servers do not."""
-    origins = {value for name, value in headers.items() if name.lower() == "origin"}
-    return not ALLOWED_ORIGINS or origins <= ALLOWED_ORIGINS
+    origins = [value for name, value in headers.items() if name.lower() == "origin"]
+    return not ALLOWED_ORIGINS or all(isinstance(one, str) and one in ALLOWED_ORIGINS for one in origins)
 
 
-def has_ended(query: dict[str, str]) -> bool:
+def has_ended(query: dict[str, Any]) -> bool:
     """Whether the signed address that was used is older than it says it may be.
 
     API Gateway checks the signature, and so that nothing in the address was altered, but was seen to take every
     signature for five minutes, whatever its X-Amz-Expires says: https://stackoverflow.com/q/66961500
     """
     try:
-        signed = datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
-        return time.time() > signed.timestamp() + int(query["X-Amz-Expires"])
-    except (KeyError, ValueError):
+        signed = datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%S%z").timestamp()
+        # However many digits it has: no signature is good for longer.
+        lifetime = min(int(query["X-Amz-Expires"]), LONGEST_INVITE)
+    except (KeyError, TypeError, ValueError, OverflowError):
         return False
+    return time.time() > signed + lifetime
 
 
 def iso8601(seconds: float) -> str:

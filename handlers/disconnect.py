@@ -24,7 +24,10 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
     try:
         request = event["requestContext"]
         connection_id = request["connectionId"]
-    except (KeyError, TypeError):
+        if not isinstance(connection_id, str) or not connection_id:
+            raise TypeError("connectionId is not an id")
+        connection_id.encode()
+    except (KeyError, TypeError, ValueError):
         log("refused", error="BadEvent", hint="This is no $disconnect of a WebSocket API; close a connection to one.")
         return {"statusCode": 400}
     try:
@@ -33,7 +36,8 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, int]:
         log("disconnect_failed", connectionId=connection_id, error=str(error))
         return {"statusCode": 500}
     names = {"disconnectStatusCode": "code", "disconnectReason": "reason"}
-    log("disconnected", connectionId=connection_id, **{names[key]: request[key] for key in names if key in request})
+    known = {names[key]: request[key] for key in names if isinstance(request.get(key), (int, str))}
+    log("disconnected", connectionId=connection_id, **known)
     return {"statusCode": 200}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from typing import Any
 
 MAX_MESSAGE_BYTES = int(os.environ.get("MAX_MESSAGE_BYTES", "131072"))
@@ -19,11 +20,21 @@ class Refused(ValueError):
         self.code = code
 
 
+SENDER = {
+    "connectionId": re.compile(r"[ -~]+"),
+    "apiId": re.compile(r"[A-Za-z0-9-]+"),
+    "stage": re.compile(r"[A-Za-z0-9_$.-]+"),
+}
+"""What API Gateway says of the sender: replies are posted to an address made of these."""
+
+
 def has_sender(event: Any) -> bool:
     """Whether a WebSocket API says that a connection sent this. What Lambda's console sends as a test has none."""
     request = event.get("requestContext") if isinstance(event, dict) else None
-    names = ("connectionId", "apiId", "stage")
-    return isinstance(request, dict) and all(isinstance(request.get(name), str) for name in names)
+    if not isinstance(request, dict):
+        return False
+    values = {name: request.get(name) for name in SENDER}
+    return all(isinstance(value, str) and SENDER[name].fullmatch(value) for name, value in values.items())
 
 
 def is_ping(event: dict[str, Any]) -> bool:

@@ -31,6 +31,9 @@ class Page(NamedTuple):
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Serves the page, or 304 to a browser that has it, or 500 if nobody told the function where the chat is."""
+    if not isinstance(event, dict):
+        log(400, error="BadEvent", hint="This is no request to an HTTP API; open its URL.")
+        return {"statusCode": 400}
     url = os.environ.get("WEBSOCKET_URL", "").strip()
     if not is_websocket(url):
         log(500, error="NoWebSocketUrl")
@@ -40,7 +43,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             "body": NO_URL,
         }
     page = page_for(url)
-    asked = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    asked = headers_in(event)
     if is_known(page.headers["ETag"], asked.get("if-none-match", "")):
         log(304)
         return {"statusCode": 304, "headers": page.headers}
@@ -50,6 +53,13 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         headers = {**page.headers, "Content-Encoding": "gzip"}
         return {"statusCode": 200, "headers": headers, "body": page.zipped, "isBase64Encoded": True}
     return {"statusCode": 200, "headers": page.headers, "body": page.body}
+
+
+def headers_in(event: dict[str, Any]) -> dict[str, str]:
+    """Return the request's headers by their names in lower case. What is no header is left out: the page needs none."""
+    headers = event.get("headers")
+    pairs = headers.items() if isinstance(headers, dict) else ()
+    return {name.lower(): value for name, value in pairs if isinstance(value, str)}
 
 
 @cache

@@ -123,7 +123,9 @@ def shortfall(outcome: Outcome) -> tuple[str, str]:
 
 def error_frame(request: dict[str, Any], code: str, sentence: str, **details: object) -> bytes:
     """What a client gets instead of a broadcast."""
-    return json.dumps({"error": code, "message": sentence, **details, "requestId": request.get("requestId")}).encode()
+    request_id = request.get("requestId")
+    request_id = request_id if isinstance(request_id, str) else None
+    return json.dumps({"error": code, "message": sentence, **details, "requestId": request_id}).encode()
 
 
 def endpoint_url(request: dict[str, Any]) -> str:

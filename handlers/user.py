@@ -20,8 +20,8 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     try:
         answer = {
             "id": user_in(event),
-            "method": event["requestContext"]["http"]["method"],
-            "title": first("title", event.get("rawQueryString") or ""),
+            "method": text(event["requestContext"]["http"]["method"]),
+            "title": first("title", text(event.get("rawQueryString") or "")),
         }
     except (KeyError, TypeError):
         hint = "This is no request to an HTTP API with a userId; open its URL with /user/1 behind it."
@@ -31,13 +31,21 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {
         "statusCode": 200,
         "headers": {"Content-Type": "application/json; charset=utf-8", "X-Content-Type-Options": "nosniff"},
-        "body": json.dumps(answer, ensure_ascii=False, separators=(",", ":")),
+        # A response is UTF-8, which has no half of a surrogate pair.
+        "body": json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode(errors="replace").decode(),
     }
 
 
 def user_in(event: dict[str, Any]) -> str:
     """The user's id. HTTP APIs hand path parameters over decoded, but for %25, so that only that is left to decode."""
-    return str(event["pathParameters"]["userId"]).replace("%25", "%")
+    return text(event["pathParameters"]["userId"]).replace("%25", "%")
+
+
+def text(value: Any) -> str:
+    """Return a text of the event. Raises TypeError for anything else."""
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
 
 
 def first(name: str, query: str) -> str | None:

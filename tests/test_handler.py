@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chatops.config import load, shipped
-from chatops.errors import ConfigError
+from chatops.errors import ConfigError, HandlerError
 from chatops.handler import packages
 
 HANDLER = "def lambda_handler(event, context): ...\n"
@@ -31,8 +31,17 @@ def names(more: str = "", **files: str) -> list[str]:
 
 def problems(more: str = "", **files: str) -> list[str]:
     """Why Lambda could not start the handler `send`."""
+    with pytest.raises(HandlerError) as raised:
+        names(more, **files)
+    assert (raised.value.code, raised.value.what, raised.value.exit_code) == ("handler", "Invalid handler code", 2)
+    return list(raised.value.problems)
+
+
+def config_problems(more: str = "", **files: str) -> list[str]:
+    """What is wrong with the config of the handler `send`."""
     with pytest.raises(ConfigError) as raised:
         names(more, **files)
+    assert raised.value.code == "config" and not raised.value.handler_problems
     return list(raised.value.problems)
 
 
@@ -42,7 +51,7 @@ def test_the_shipped_handlers_can_be_started() -> None:
 
 def test_an_import_that_lambda_could_not_follow_is_told_with_its_line() -> None:
     assert problems(send="import json\nimport numpy.linalg\n" + HANDLER) == [
-        "send.py:2: functions.dev.source: imports numpy, which Lambda does not have, nor is numpy.py beside it. "
+        "send.py:2: imports numpy, which Lambda does not have, nor is numpy.py beside it. "
         "Put it there, or name it in include."
     ]
 
@@ -56,7 +65,7 @@ def test_a_copied_handler_without_what_it_imports_is_told_where_that_comes_from(
 
 def test_what_a_neighbour_imports_is_told_with_the_neighbours_line() -> None:
     (told,) = problems(send="import near\n" + HANDLER, near="class A:\n    import far\n")
-    assert told.startswith("near.py:2: functions.dev.source: imports far,")
+    assert told.startswith("near.py:2: imports far,")
 
 
 def test_what_two_functions_lack_is_told_at_once() -> None:
@@ -95,7 +104,7 @@ def test_an_included_module_can_be_imported(folder: Path, name: str) -> None:
 def test_an_included_file_with_the_name_of_a_neighbour_is_told_with_its_line(folder: Path) -> None:
     (folder / "sub").mkdir()
     (folder / "sub" / "near.py").write_text("")
-    (told,) = problems("    memory: 256\n    include: [sub/near.py]\n", send="import near\n" + HANDLER, near="")
+    (told,) = config_problems("    memory: 256\n    include: [sub/near.py]\n", send="import near\n" + HANDLER, near="")
     assert told.startswith("c.yaml:7: functions.dev.include: the handler imports another 'near.py'")
 
 
@@ -110,13 +119,13 @@ def test_an_included_file_with_the_name_of_a_neighbour_is_told_with_its_line(fol
     ],
 )
 def test_a_handler_that_is_not_there_is_told_with_its_line(handler: str, told: str) -> None:
-    (problem,) = problems(f"    memory: 256\n    handler: {handler}\n", send=HANDLER)
+    (problem,) = config_problems(f"    memory: 256\n    handler: {handler}\n", send=HANDLER)
     assert problem.startswith("c.yaml:7: functions.dev.handler: ") and told in problem
 
 
 def test_a_source_without_the_usual_handler_is_told() -> None:
     (problem,) = problems(send="def main(event, context): ...\n")
-    assert problem.startswith("send.py:1: functions.dev.source: Lambda calls 'send.lambda_handler'")
+    assert problem.startswith("send.py:1: Lambda calls 'send.lambda_handler'")
 
 
 @pytest.mark.parametrize(
@@ -139,3 +148,80 @@ def test_whatever_a_module_calls_by_the_handlers_name_is_its_handler(text: str) 
 
 def test_a_handler_may_be_in_a_neighbour() -> None:
     assert names("    handler: near.lambda_handler\n", send="import near\n", near=HANDLER)
+
+
+def test_what_is_wrong_with_one_file_of_two_functions_is_told_once() -> None:
+    more = "  other: {source: send.py}\n"
+    assert len(problems(more, send="import far\n" + HANDLER)) == 1
+
+
+def both(more: str, **files: str) -> ConfigError:
+    with pytest.raises(ConfigError) as raised:
+        names(more, **files)
+    assert raised.value.why.splitlines() == [*raised.value.problems, *raised.value.handler_problems]
+    assert raised.value.what == "The config c.yaml has a problem, and the handler code is invalid"
+    return raised.value
+
+
+def test_a_problem_of_the_config_and_one_of_the_code_are_told_together() -> None:
+    more = "    handler: send.nothing\n  other: {source: other.py}\n"
+    told = both(more, send=HANDLER, other="import far\n" + HANDLER)
+    assert told.problems[0].startswith("c.yaml:6: functions.dev.handler: ")
+    assert told.handler_problems[0].startswith("other.py:1: imports far,")
+
+
+def test_a_mistake_that_stops_the_config_from_being_read_does_not_hide_the_codes() -> None:
+    told = both("stak: x\n", send="x = 1\ndef f(:\n")
+    assert told.problems == ("c.yaml:6: stak: unknown key; did you mean stack?",)
+    assert told.handler_problems[0].startswith("send.py:2: ")
+
+
+def test_code_that_only_a_mistake_in_its_own_function_breaks_is_not_told() -> None:
+    told = config_problems("    include: [sub/far.py]\n", send="import far\n" + HANDLER)
+    assert told == ["c.yaml:6: functions.dev.include.0: there is no file 'sub/far.py' beside the config"]
+
+
+def test_a_neighbour_that_leads_outside_is_a_problem_of_the_config_unless_it_is_listed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "secret.py").write_text("SECRET = 1\n")
+    (folder / "project").mkdir()
+    monkeypatch.chdir(folder / "project")
+    Path("near.py").symlink_to("../secret.py")
+    (told,) = config_problems(send="import near\n" + HANDLER)
+    where = "c.yaml:5: functions.dev.source: send.py imports near: near.py is outside the config's folder"
+    assert told.startswith(f"{where} (it resolves to {folder / 'secret.py'})")
+    assert names("outside_files: [../secret.py]\n", send="import near\n" + HANDLER) == ["near.py", "send.py"]
+
+
+def of_size(name: str, megabytes: float) -> None:
+    with Path(name).open("wb") as file:
+        file.truncate(int(megabytes * 2**20))
+
+
+def test_more_than_lambda_takes_is_told_with_the_line_of_include() -> None:
+    of_size("a.bin", 70)
+    of_size("b.bin", 5)
+    (told,) = config_problems("    memory: 256\n    include: [a.bin, b.bin]\n", send=HANDLER)
+    assert told == (
+        "c.yaml:7: functions.dev.include: the zip has 75.0 MB, and Lambda takes 50.0 MB; the biggest files: "
+        "a.bin (70.0 MB), b.bin (5.0 MB), send.py (0.0 MB)"
+    )
+
+
+def test_a_huge_source_is_told_with_its_line() -> None:
+    of_size("send.py", 1024)
+    (told,) = config_problems()
+    assert told == "c.yaml:5: functions.dev.source: send.py has 1024.0 MB; the limit is 1.0 MB"
+
+
+def test_a_file_that_can_no_longer_be_read_is_told_with_its_line() -> None:
+    Path("send.py").write_text(HANDLER)
+    Path("c.yaml").write_text(CONFIG + "    include: [a.txt, b.txt]\n")
+    for name in ("a.txt", "b.txt"):
+        Path(name).write_text("")
+    config = load(Path("c.yaml"))
+    Path("b.txt").unlink()
+    with pytest.raises(ConfigError) as raised:
+        packages(config)
+    assert raised.value.problems == ("c.yaml:6: functions.dev.include.1: b.txt does not exist",)

@@ -7,12 +7,14 @@ import hashlib
 import io
 import os
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from chatops.config import load, shipped
-from chatops.package import NameTaken, Package, package
+from chatops.config.files import File, FileTooLarge, OutsideFile, UnusableFile, check, read
+from chatops.package import NameTaken, Package, PackageTooLarge, package
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -131,13 +133,101 @@ def test_a_neighbour_that_is_not_python_is_told_by_its_own_name(tmp_path: Path) 
 @pytest.mark.parametrize("data", [b"x = 1\0\n", b"\xff\xfe", b"# coding: nothing\n", b"x" + b"(" * 500])
 def test_bytes_that_are_not_python_are_a_syntax_error(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "handler.py").write_bytes(data)
-    with pytest.raises(SyntaxError):
+    with pytest.raises(SyntaxError) as raised:
+        package(tmp_path / "handler.py")
+    assert raised.value.filename == str(tmp_path / "handler.py")
+
+
+def test_a_source_that_is_missing_is_an_unusable_file(tmp_path: Path) -> None:
+    with pytest.raises(UnusableFile, match=r"handler\.py does not exist"):
         package(tmp_path / "handler.py")
 
 
-def test_a_source_that_is_missing_is_an_os_error(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match=r"handler\.py"):
-        package(tmp_path / "handler.py")
+def test_a_file_that_changes_after_it_was_checked_is_sent_as_it_was_checked(tmp_path: Path) -> None:
+    source = write(tmp_path, handler="import near\n", near="x = 1\n")
+    (tmp_path / "page.html").write_text("checked")
+    packed = package(source, [tmp_path / "page.html"])
+    write(tmp_path, handler="import evil\n", near="x = 2\n")
+    (tmp_path / "page.html").write_text("changed")
+    archive = zipfile.ZipFile(io.BytesIO(packed.data))
+    assert [archive.read(name) for name in archive.namelist()] == [b"import near\n", b"x = 1\n", b"checked"]
+
+
+def test_without_roots_only_the_folder_of_the_source_is_read(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "secret.py").write_text("")
+    source = write(tmp_path / "sub", handler="import near\n")
+    with pytest.raises(OutsideFile):
+        package(source, [tmp_path / "secret.py"])
+    (tmp_path / "sub" / "near.py").symlink_to("../secret.py")
+    with pytest.raises(OutsideFile):
+        package(source)
+    assert names(package(source, [], [tmp_path])) == ["handler.py", "near.py"]
+
+
+def of_size(path: Path, megabytes: float) -> Path:
+    """A file of a size that takes no room on the disk."""
+    with path.open("wb") as file:
+        file.truncate(int(megabytes * 2**20))
+    return path
+
+
+def test_more_than_lambda_takes_is_refused_unread_with_the_biggest_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path, handler="")
+    include = [of_size(tmp_path / f"{size}.bin", size) for size in (2, 30, 1, 42)]
+    opened: list[str] = []
+
+    def reads(path: Path, roots: Sequence[Path], *, limit: int) -> File:
+        opened.append(path.name)
+        return read(path, roots, limit=limit)
+
+    monkeypatch.setattr("chatops.package.read", reads)
+    with pytest.raises(PackageTooLarge) as raised:
+        package(source, include)
+    assert raised.value.reason == (
+        "the zip has 75.0 MB, and Lambda takes 50.0 MB; the biggest files: "
+        "42.bin (42.0 MB), 30.bin (30.0 MB), 2.bin (2.0 MB)"
+    )
+    assert opened == ["handler.py"]
+
+
+def test_just_what_lambda_takes_is_packed(tmp_path: Path) -> None:
+    packed = package(write(tmp_path, handler=""), [of_size(tmp_path / "a.bin", 50)])
+    assert len(packed.data) < 50 * 2**20 + 1000
+
+
+def test_files_that_grow_after_their_sizes_were_added_up_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path, handler="")
+    include = [of_size(tmp_path / f"{at}.bin", 1) for at in (1, 2)]
+
+    def then_grows(path: Path, roots: Sequence[Path]) -> tuple[Path, int]:
+        checked = check(path, roots)
+        of_size(path, 40)
+        return checked
+
+    monkeypatch.setattr("chatops.package.check", then_grows)
+    with pytest.raises(PackageTooLarge):
+        package(source, include)
+
+
+def test_a_huge_source_is_refused_unread(tmp_path: Path) -> None:
+    with pytest.raises(FileTooLarge, match=r"has 1024\.0 MB; the limit is 1\.0 MB"):
+        package(of_size(tmp_path / "handler.py", 1024))
+
+
+def test_an_import_with_a_name_that_no_file_can_have_packs_nothing(tmp_path: Path) -> None:
+    assert names(package(write(tmp_path, handler=f"import {'a' * 300}\n"))) == ["handler.py"]
+
+
+@pytest.mark.parametrize("text", ["-" * 200_000 + "1", "x" + ".a" * 200_000, "1" + "+1" * 200_000], ids=["-", ".", "+"])
+def test_an_expression_that_is_too_deep_to_parse_is_a_syntax_error(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SyntaxError) as raised:
+        package(write(tmp_path, handler=text))
+    assert raised.value.filename == str(tmp_path / "handler.py")
 
 
 def test_the_shipped_handlers_are_packed_with_all_that_they_need() -> None:

@@ -10,7 +10,7 @@ import pytest
 from chatops import plans
 from chatops.deploy.plan import Action, Plan, Step
 from chatops.deploy.resource import Blocked, Live
-from chatops.errors import ConfigError
+from chatops.errors import HandlerError
 from chatops.resources.table import Table
 
 from .resources.stand import REGION, Scripted, ScriptedAws, client_error
@@ -33,7 +33,7 @@ def test_a_handler_that_cannot_be_packed_keeps_nothing_from_being_deleted(folder
     )
     one = stack(TWO_FUNCTIONS, aws)
     assert {step.name for step in plans.down(one).steps} >= {"function.a", "table.websocket-connections"}
-    with pytest.raises(ConfigError):
+    with pytest.raises(HandlerError):
         plans.up(one)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chatops.deploy.resource import PLACEHOLDER, Live
-from chatops.errors import ConfigError
+from chatops.errors import ConfigError, HandlerError
 from chatops.resources.function import Function
 from chatops.resources.role import Role
 from chatops.resources.stage import Stage
@@ -197,14 +197,26 @@ def test_every_file_that_a_stack_is_made_from_is_known(folder: Path) -> None:
     assert {path.name for path in stack(TWO_FUNCTIONS).files} == {"c.yaml", "connect.py", "near.py", "user.py"}
 
 
+def test_the_files_from_outside_are_known_by_where_they_are(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "project").mkdir()
+    (folder / "shared").mkdir()
+    for name in ("db.py", "unused.py"):
+        (folder / "shared" / name).write_text(HANDLER)
+    monkeypatch.chdir(folder / "project")
+    assert stack(TWO_FUNCTIONS).outside_files == []
+    Path("link.py").symlink_to("../shared/db.py")
+    text = TWO_FUNCTIONS.replace("handlers/user.py", "link.py") + "outside_files: [../shared]\n"
+    assert stack(text).outside_files == [str(folder / "shared" / "db.py")]
+
+
 @pytest.mark.parametrize("prefix", ["", "prefix: dev-\n"])
-def test_a_source_that_is_not_python_is_a_problem_of_the_config_with_file_and_line(folder: Path, prefix: str) -> None:
+def test_a_source_that_is_not_python_is_a_handler_error_with_file_and_line(folder: Path, prefix: str) -> None:
     (folder / "handlers").mkdir()
     (folder / "handlers" / "connect.py").write_text("x = 1\ndef f(:\n")
-    with pytest.raises(ConfigError) as raised:
+    with pytest.raises(HandlerError) as raised:
         _ = stack(prefix + TWO_FUNCTIONS).resources
     (problem,) = raised.value.problems
-    assert problem.startswith("handlers/connect.py:2: functions.a.source: ")
+    assert problem.startswith("handlers/connect.py:2: ")
 
 
 def test_of_a_functions_environment_only_what_chatops_sets_itself_is_shown() -> None:

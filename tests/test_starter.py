@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,14 @@ def test_a_changed_file_is_never_overwritten_without_force(tmp_path: Path) -> No
     assert not handler.exists(), "nothing is half-done"
     assert set(write(tmp_path, force=True)) == {config, handler}
     assert config.read_text() != "stack: mine\n"
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_an_error_and_neither_read_nor_written(
+    tmp_path: Path, make: Callable[[Path], object], force: bool
+) -> None:
+    make(tmp_path / "config.yaml")
+    with pytest.raises(OSError, match="not a regular file"):
+        write(tmp_path, force=force)
+    assert [one.name for one in tmp_path.iterdir()] == ["config.yaml"]

@@ -55,13 +55,14 @@ def up(
     from .. import plans
     from ..deploy.plan import Action
     from ..local.watch import stamp
-    from ..render.plan import blocked, show
+    from ..render.plan import blocked, show, show_outside_files
 
     before = stamp(session.stack.files) if watch else None
     plan = plans.up(session.stack, adopt=adopt)
     if dry_run:
-        show(session.output, session.where, plan)
+        show(session.output, session.where, plan, session.stack.outside_files)
         return 0
+    show_outside_files(session.output, session.stack.outside_files)
     if plan.of(Action.BLOCKED):
         blocked(session.output, plan)
         return FAILED
@@ -90,7 +91,7 @@ def plan(
     from ..render.plan import show
 
     plan = plans.up(session.stack, adopt=adopt)
-    show(session.output, session.where, plan)
+    show(session.output, session.where, plan, session.stack.outside_files)
     return NOT_IN_SYNC if check and not plan.in_sync else 0
 
 
@@ -170,8 +171,10 @@ def _apply(session: Session, plan: Plan, verb: str, prove: Callable[[], int] | N
             outcome = apply(plan, session.aws, emit, session.stop)
         urls = addresses.outputs(session.stack, outcome.live)
 
+        uploaded = {"outside_files": session.stack.outside_files} if verb == "up" else {}
+
         def tell(next_step: str, **more: str) -> None:
-            summary.show(session.output, {**session.where, **more}, outcome, urls, next_step)
+            summary.show(session.output, {**session.where, **more, **uploaded}, outcome, urls, next_step)
 
         if session.stop.is_set():
             tell(f"Stopped. Run `chatops {verb}` again to continue.")

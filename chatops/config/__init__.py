@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +45,8 @@ class Function:
     timeout: int = 10
     log_retention: int = 14
     reserved_concurrency: int | None = None
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """Where the config names the files and the handler: lines by key, such as `source` or `include.0`."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,17 @@ class Config:
     websocket: WebSocket
     http_apis: Mapping[str, HttpApi]
     file: Path
+    outside_files: tuple[Path, ...] = ()
+    """Files and folders outside the config's folder, resolved, that functions may be made from as well."""
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """Return the resolved folders and files that functions may be made from."""
+        return roots(self.file, self.outside_files)
+
+    def is_outside(self, real: Path) -> bool:
+        """Return whether a resolved file lies outside the config's folder and does not come with chatops either."""
+        return not any(real.is_relative_to(root) for root in roots(self.file))
 
     @property
     def pages(self) -> list[str]:
@@ -124,8 +138,20 @@ def load(file: Path | None = None) -> Config:
     default_file = shipped("config.yaml")
     default = Parser(default_file, None).config()
     if file is None:
-        file = Path("config.yaml") if Path("config.yaml").is_file() else default_file
-    return default if file.resolve() == default_file.resolve() else Parser(file, default).config()
+        # A broken link, a named pipe or the like is an error, never a reason to use the default.
+        exists = os.path.lexists("config.yaml") and not Path("config.yaml").is_dir()
+        file = Path("config.yaml") if exists else default_file
+    is_default = os.path.realpath(file) == os.path.realpath(default_file)
+    return default if is_default else Parser(file, default).config()
+
+
+def roots(file: Path, outside_files: Sequence[Path] = ()) -> tuple[Path, ...]:
+    """Return the resolved folders and files that the functions of a config may be made from.
+
+    They are the config's folder, the handlers that come with chatops, and what the config lists as outside files.
+    """
+    folders = (file.parent, shipped("handlers"))
+    return (*(Path(os.path.realpath(one)) for one in folders), *outside_files)
 
 
 def shipped(name: str) -> Path:

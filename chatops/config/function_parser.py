@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import yaml
 from yaml.nodes import MappingNode
 
-from . import HERE, WEBSOCKET_URL, Allow, Function, shipped
-from .reader import Node, Reader, shown
+from . import WEBSOCKET_URL, Allow, Function, roots, shipped
+from .files import MissingFile, UnusableFile, check, is_usable
+from .reader import Node, Reader, line_of, shown
 
 RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """Days that CloudWatch Logs takes.
@@ -29,16 +31,31 @@ FUNCTION_NAME_LIMIT = 48
 
 
 class FunctionParser:
-    """Reads the functions; `timeout_nodes` are where their timeouts stand, by the function's key."""
+    """Reads the functions; `timeout_nodes` are where their timeouts stand, by the function's key.
 
-    def __init__(self, reader: Reader, file: Path, prefix: str) -> None:
+    `flawless` are the keys of those in which nothing is wrong.
+    """
+
+    def __init__(self, reader: Reader, file: Path, prefix: str, outside_files: Sequence[Path] = ()) -> None:
         self.reader, self.file, self.prefix = reader, file, prefix
+        self.roots = roots(file, outside_files)
+        self.handlers = shipped("handlers")
+        self.handler_roots = (Path(os.path.realpath(self.handlers)),)
+        self.is_in_file = True
         self.timeout_nodes: dict[str, Node] = {}
+        self.flawless: set[str] = set()
 
     def read(self, node: Node | None) -> Mapping[str, Function]:
         """The functions of a node, or those of the shipped config."""
+        self.is_in_file = node is not None
         found = self.reader.mapping(node or self._default_node(), "functions")
-        return {name: self._function(name, one) for name, one in found.items()}
+        functions = {}
+        for name, one in found.items():
+            before = len(self.reader.found)
+            functions[name] = self._function(name, one)
+            if len(self.reader.found) == before:
+                self.flawless.add(name)
+        return functions
 
     def _default_node(self) -> Node:
         """The functions of the shipped config, whose sources are looked for beside this file first."""
@@ -61,10 +78,8 @@ class FunctionParser:
         if retention not in RETENTIONS:
             days = ", ".join(map(str, RETENTIONS))
             read.problem(keys["log_retention"], f"{path}.log_retention", f"CloudWatch Logs takes only {days} days")
-        include = tuple(
-            self._file(one, f"{path}.include.{at}")
-            for at, one in enumerate(read.items(keys.get("include"), f"{path}.include"))
-        )
+        included = read.items(keys.get("include"), f"{path}.include")
+        include = tuple(self._file(one, f"{path}.include.{at}") for at, one in enumerate(included))
         taken = {source.name}
         for one in include:
             if one.name in taken:
@@ -99,7 +114,13 @@ class FunctionParser:
                 unit="runs at a time",
             )
             or None,
+            lines=self._lines(keys, included),
         )
+
+    def _lines(self, keys: Mapping[str, Node], included: Sequence[Node]) -> Mapping[str, int]:
+        """Where the keys stand, as far as they stand in the file itself and not in the default."""
+        nodes = {**keys, **{f"include.{at}": one for at, one in enumerate(included)}}
+        return {key: line_of(node) for key, node in nodes.items()} if self.is_in_file else {}
 
     def _runtime(self, node: Node | None, path: str, default: str) -> str:
         runtime = self.reader.text(node, path, default, pattern=r"python3\.\d+", rule="a Python runtime")
@@ -165,22 +186,31 @@ class FunctionParser:
         text = self.reader.text(node, path, "", pattern=r"[^\0]+", rule="a file's path")
         if not text:
             return Path("missing.py")
-        for folder in (self.file.parent, HERE, HERE.parent):
-            # A path that the system cannot even hold is no file.
-            with suppress(OSError, ValueError):
-                if (folder / text).is_file():
-                    return folder / text
-        self.reader.problem(node, path, f"there is no file {shown(text)} beside the config")
-        return Path(text)
+        named, shipped_one = self.file.parent / text, self.handlers.parent / text
+        if not os.path.lexists(named) and is_usable(shipped_one, self.handler_roots):
+            return shipped_one
+        try:
+            check(named, self.roots)
+        except MissingFile:
+            self.reader.problem(node, path, f"there is no file {shown(text)} beside the config")
+        except UnusableFile as error:
+            self.reader.problem(node, path, f"{shown(text)} {error.reason}")
+        return named
 
 
 def _newer_runtimes() -> list[str]:
     """The Python runtimes of Lambda's own list, as this botocore knows it, that came after those known here."""
+    newest = int(RUNTIMES[-1].rpartition(".")[2])
+    known = (one for one in _botocore_runtimes() if re.fullmatch(r"python3\.\d+", one))
+    return [one for one in known if int(one.rpartition(".")[2]) > newest]
+
+
+@cache
+def _botocore_runtimes() -> tuple[str, ...]:
+    """All runtimes that this botocore knows; kept, for its model of Lambda takes long to load."""
     import botocore.session
 
-    known = botocore.session.get_session().get_service_model("lambda").shape_for("Runtime").enum
-    newest = int(RUNTIMES[-1].rpartition(".")[2])
-    return [one for one in known if re.fullmatch(r"python3\.\d+", one) and int(one.rpartition(".")[2]) > newest]
+    return tuple(botocore.session.get_session().get_service_model("lambda").shape_for("Runtime").enum)
 
 
 def checked(reader: Reader, node: Node | None, path: str, name: str, letters: str, low: int, high: int) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ConfigError, UsageError
 from . import OWN, Config, Function, HttpApi, Table, Throttle, WebSocket
+from .files import FileTooLarge, UnusableFile, read
 from .function_parser import FunctionParser, checked
-from .reader import Node, Reader
+from .reader import Node, Reader, shown
 from .route_parser import RouteParser
 
 ROW_ATTRIBUTES = ("connectedAt", "expiresAt")
 """What handlers/connect.py keeps in a row beside its key."""
+
+MAX_CONFIG_BYTES = 2**20
 
 
 class Parser:
@@ -27,7 +31,7 @@ class Parser:
         root = self.reader.mapping(
             self.reader.parse(self._text()),
             "",
-            ("stack", "region", "account", "prefix", "table", "functions", "websocket", "http_apis"),
+            ("stack", "region", "account", "prefix", "table", "outside_files", "functions", "websocket", "http_apis"),
         )
         text, default = self.reader.text, self.default
         prefix = self.prefix = text(
@@ -42,7 +46,8 @@ class Parser:
         )
         region = text(root.get("region"), "region", "", pattern=r"[a-z]{2,4}(-[a-z]+)+-\d", rule="a region's name")
         account = text(root.get("account"), "account", "", pattern=r"\d{12}", rule="an account id of 12 digits")
-        parser = FunctionParser(self.reader, self.file, prefix)
+        outside_files = self._outside_files(root.get("outside_files"))
+        parser = FunctionParser(self.reader, self.file, prefix, outside_files)
         functions = parser.read(root.get("functions"))
         self.timeout_nodes = parser.timeout_nodes
         self.routes = RouteParser(self.reader, functions, root.get("functions"))
@@ -57,6 +62,7 @@ class Parser:
             websocket=websocket,
             http_apis=self._http_apis(root.get("http_apis"), websocket),
             file=self.file,
+            outside_files=outside_files,
         )
         if OWN in websocket.allowed_origins and not config.pages:
             self.reader.problem(
@@ -66,21 +72,41 @@ class Parser:
                 "variable tells {websocket_url}",
             )
         if self.reader.problems:
-            raise ConfigError(str(self.file), self.reader.problems)
+            # What is wrong with the code is listed as well, so that both can be fixed at once.
+            from ..handler import code_problems
+
+            flawless = {key: one for key, one in functions.items() if key in parser.flawless}
+            in_code = code_problems(replace(config, functions=flawless))
+            raise ConfigError(str(self.file), self.reader.problems, in_code)
         return config
 
     def _text(self) -> str:
         try:
-            return self.file.read_bytes().decode("utf-8-sig")
+            return read(self.file, limit=MAX_CONFIG_BYTES).data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise ConfigError(str(self.file), [f"{self.file}: not UTF-8 text ({error.reason})"]) from None
-        except OSError as error:
+        except FileTooLarge as error:
+            raise ConfigError(str(self.file), [f"{self.file}: the file {error.reason}"]) from None
+        except UnusableFile as error:
             raise UsageError(
                 "config-unreadable",
                 f"The config {self.file} cannot be read",
-                error.strerror or str(error),
+                f"{self.file} {error.reason}",
                 "Name another with --config, or leave it out to use the default.",
             ) from None
+
+    def _outside_files(self, node: Node | None) -> tuple[Path, ...]:
+        """The files and folders, resolved, that may lie outside the config's folder: each must exist."""
+        found = []
+        for at, one in enumerate(self.reader.items(node, "outside_files")):
+            path = f"outside_files.{at}"
+            text = self.reader.text(one, path, "", pattern=r"[^\0]+", rule="the path of a file or a folder")
+            real = Path(os.path.realpath(self.file.parent / text))
+            if text and not (real.is_file() or real.is_dir()):
+                self.reader.problem(one, path, f"there is no file or folder {shown(text)}")
+            elif text:
+                found.append(real)
+        return tuple(dict.fromkeys(found))
 
     def _table(self, node: Node | None) -> Table:
         keys = self.reader.mapping(node, "table", ("name", "key"))

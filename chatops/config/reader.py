@@ -6,13 +6,21 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ..errors import ConfigError
+
 Node = yaml.nodes.Node
+
+MAX_NODES = 20_000
+"""Values in a file, each alias counted as often as it is used: a few lines of aliases can mean billions."""
+MAX_DEPTH = 50
+MAX_SUGGESTIONS = 50
+"""Problems that come with a suggestion. Each is searched for, so a thousand would take long."""
+MAX_PATH_CHARACTERS = 150
+TOO_MANY = f"more than {MAX_NODES:,} values, each alias counted as often as it is used; that is the limit"
 
 
 @dataclass
@@ -22,6 +30,8 @@ class Reader:
     file: str
     found: list[tuple[int, str]] = field(default_factory=list)
     """What is wrong, each with its line."""
+    nodes: int = 0
+    """How many values were read."""
 
     @property
     def problems(self) -> list[str]:
@@ -30,7 +40,19 @@ class Reader:
 
     def problem(self, node: Node | None, path: str, text: str) -> None:
         """Notes what is wrong at a node."""
-        self._note(node.start_mark.line + 1 if node else 0, f"{path + ': ' if path else ''}{text}")
+        path = path if len(path) <= MAX_PATH_CHARACTERS else path[: MAX_PATH_CHARACTERS - 1] + "…"
+        self._note(line_of(node), f"{path + ': ' if path else ''}{text}")
+
+    def suggestion(self, word: str, among: Iterable[str]) -> str:
+        """Return `suggestion` for the first problems of a file, and nothing for all others."""
+        return suggestion(word, among) if len(self.found) < MAX_SUGGESTIONS else ""
+
+    def _count(self, nodes: int) -> None:
+        """Count values that are about to be read. Raises ConfigError once there are too many."""
+        self.nodes += nodes
+        if self.nodes > MAX_NODES:
+            self._note(0, TOO_MANY)
+            raise ConfigError(self.file, self.problems)
 
     def _note(self, line: int, text: str) -> None:
         where = f"{self.file}:{line}" if line else self.file
@@ -39,7 +61,9 @@ class Reader:
     def parse(self, text: str) -> Node | None:
         """The file's root node, or nothing when it is empty or not YAML."""
         try:
-            return yaml.compose(text, Loader=yaml.SafeLoader)
+            return _Loader(text).get_single_node()
+        except _TooMuchError as error:
+            self._note(error.line, error.problem)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             self._note(mark.line + 1 if mark else 0, f"not YAML: {error.problem or error.context}")
@@ -57,6 +81,7 @@ class Reader:
         if not isinstance(node, yaml.MappingNode):
             self.problem(node, path, f"must be a mapping (key: value), not {kind(node)}")
             return {}
+        self._count(len(node.value))
         found: dict[str, Node] = {}
         for key_node, value in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
@@ -65,7 +90,7 @@ class Reader:
             key = str(key_node.value)
             here = f"{path}.{key}" if path else key
             if keys is not None and key not in keys:
-                self.problem(key_node, here, f"unknown key{suggestion(key, keys)}")
+                self.problem(key_node, here, f"unknown key{self.suggestion(key, keys)}")
             elif key in found:
                 self.problem(key_node, here, "stands here twice; keep one")
             else:
@@ -98,7 +123,7 @@ class Reader:
             return default
         among = tuple(among)
         if among and value not in among:
-            self.problem(node, path, f"{shown(value)} is not one of {', '.join(among)}{suggestion(value, among)}")
+            self.problem(node, path, f"{shown(value)} is not one of {', '.join(among)}{self.suggestion(value, among)}")
             return default
         return value
 
@@ -127,22 +152,40 @@ class Reader:
         if not isinstance(node, yaml.SequenceNode):
             self.problem(node, path, f"must be a list, not {kind(node)}")
             return []
+        self._count(len(node.value))
         return list(node.value)
 
 
-def line_of(file: Path, *keys: str) -> int | None:
-    """The line on which the value of nested keys begins in a file that was read before; nothing where it has none."""
-    node = _composed(file.read_bytes().decode("utf-8-sig"))
-    for key in keys:
-        pairs = node.value if isinstance(node, yaml.MappingNode) else []
-        node = next((value for name, value in pairs if name.value == key), None)
-    return node.start_mark.line + 1 if node else None
+class _TooMuchError(Exception):
+    """A file that has more values, or deeper ones, than any config."""
+
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(problem)
+        self.line, self.problem = line, problem
 
 
-@lru_cache(1)
-def _composed(text: str) -> Node | None:
-    """A file's root node; kept, for several lines may be asked for and a long file takes long."""
-    return yaml.compose(text, Loader=yaml.SafeLoader)
+class _Loader(yaml.SafeLoader):
+    """Composes nodes, and stops at a number and a depth of them that take long to read."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.nodes = self.depth = 0
+
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        self.nodes, self.depth = self.nodes + 1, self.depth + 1
+        at: int = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
+        if self.nodes > 2 * MAX_NODES:
+            raise _TooMuchError(at, TOO_MANY)
+        if self.depth > MAX_DEPTH:
+            raise _TooMuchError(at, f"nested more than {MAX_DEPTH} levels deep; that is the limit")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+def line_of(node: Node | None) -> int:
+    """Return the line on which a node begins; 0 for none."""
+    return node.start_mark.line + 1 if node else 0
 
 
 def is_unicode(value: str) -> bool:

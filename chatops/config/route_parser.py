@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from . import Function, Limit, Throttle
-from .reader import Node, Reader, shown, suggestion
+from .reader import Node, Reader, shown
 
 WEBSOCKET_KEY = r"\$(connect|disconnect|default)|[A-Za-z0-9_.-]{1,128}"
 METHODS = "ANY|GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS"
@@ -59,7 +59,7 @@ class RouteParser:
         """Tells of every route that leads to a function that there is not."""
         for key, function in routes.items():
             if function not in self.functions:
-                near = suggestion(function, self.functions)
+                near = self.reader.suggestion(function, self.functions)
                 where = f"{path}.{key}"
                 text = f"leads to {shown(function)}, which is not in functions{near}"
                 self.reader.problem(self._nodes.get(where, self.functions_node), where, text)
@@ -74,7 +74,7 @@ class RouteParser:
         for key, one in self.reader.mapping(keys["routes"], f"{path}.routes").items():
             here = f"{path}.routes.{key}"
             if key not in routes:
-                self.reader.problem(one, here, f"there is no such route{suggestion(key, routes)}")
+                self.reader.problem(one, here, f"there is no such route{self.reader.suggestion(key, routes)}")
             limits[key] = self._limit(self.reader.mapping(one, here, ("rate", "burst")), here, each)
         return Throttle(each, limits)
 

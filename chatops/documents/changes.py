@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..deploy import events
@@ -72,6 +72,7 @@ def blocked_document(step: Step) -> Document:
     return {"event": "error", "resource": step.name, **why}
 
 
-def plan_document(where: Mapping[str, Any], plan: Plan) -> Document:
-    """What `up` would do."""
-    return {**where, "in_sync": plan.in_sync, "steps": [step_document(step) for step in plan.steps]}
+def plan_document(where: Mapping[str, Any], plan: Plan, outside_files: Sequence[str] = ()) -> Document:
+    """What `up` would do, and the files from outside the config's folder that it would send."""
+    steps = [step_document(step) for step in plan.steps]
+    return {**where, "in_sync": plan.in_sync, "steps": steps, "outside_files": list(outside_files)}

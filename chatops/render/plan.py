@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
 
 from ..deploy.plan import Action, Plan
 from ..documents.changes import blocked_document, plan_document
+from ..text import visible
 from .output import Output
 from .steps import CHANGING, step_text
 
 
-def show(output: Output, where: Mapping[str, Any], plan: Plan) -> None:
-    """Every step that is not to keep things as they are, and how many there are of each kind."""
+def show(output: Output, where: Mapping[str, Any], plan: Plan, outside_files: Sequence[str] = ()) -> None:
+    """Every step that is not to keep things as they are, and how many there are of each kind.
+
+    `outside_files` are those from outside the config's folder that go into the functions' zips.
+    """
     if output.as_json:
-        output.document(plan_document(where, plan))
+        output.document(plan_document(where, plan, outside_files))
         return
+    show_outside_files(output, outside_files)
     for step in plan.steps:
         if step.action is not Action.KEEP:
             output.out.print(step_text(step, output.advised))
@@ -27,6 +32,14 @@ def show(output: Output, where: Mapping[str, Any], plan: Plan) -> None:
         told.append(f"{counts[Action.BLOCKED]} blocked")
     same = f"{counts[Action.KEEP]} unchanged"
     output.out.print(Text("In sync: " + same if plan.in_sync else ", ".join([*told, same])))
+
+
+def show_outside_files(output: Output, outside_files: Sequence[str]) -> None:
+    """List the files from outside the config's folder that are uploaded, for a person to check, on stderr."""
+    if outside_files and not output.as_json:
+        output.say(f"Files from outside the config's folder, uploaded to Lambda ({len(outside_files)}):", "yellow")
+        for one in outside_files:
+            output.say(f"  {visible(one)}", "yellow")
 
 
 def blocked(output: Output, plan: Plan) -> None:

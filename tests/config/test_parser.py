@@ -192,7 +192,7 @@ def test_a_file_that_is_missing_is_wrong_usage_with_a_hint() -> None:
     assert "--config" in raised.value.hint
 
 
-TOP = ["stack", "region", "account", "prefix", "table", "functions", "websocket", "http_apis"]
+TOP = ["stack", "region", "account", "prefix", "table", "outside_files", "functions", "websocket", "http_apis"]
 
 KEYS = [
     *TOP,

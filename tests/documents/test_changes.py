@@ -92,7 +92,7 @@ def test_the_summary_lists_every_resource_under_what_became_of_it() -> None:
 
 def test_a_plan_lists_every_step_with_its_changes() -> None:
     plan = Plan((step(Action.UPDATE, Change("retention", None, 14)), step(Action.BLOCKED, reason="why", hint="what")))
-    assert documents.plan_document(WHERE, plan) == {
+    assert documents.plan_document(WHERE, plan, ["/shared/db.py"]) == {
         **WHERE,
         "in_sync": False,
         "steps": [
@@ -103,8 +103,10 @@ def test_a_plan_lists_every_step_with_its_changes() -> None:
             },
             {"resource": NAME, "action": "blocked", "changes": [], "reason": "why", "hint": "what"},
         ],
+        "outside_files": ["/shared/db.py"],
     }
-    assert documents.plan_document(WHERE, Plan((step(Action.KEEP),)))["in_sync"] is True
+    in_sync = documents.plan_document(WHERE, Plan((step(Action.KEEP),)))
+    assert (in_sync["in_sync"], in_sync["outside_files"]) == (True, [])
 
 
 def test_a_value_that_may_be_a_secret_is_in_no_plan() -> None:

@@ -117,6 +117,11 @@ SIGNED = {"X-Amz-Date": "20250131T093000Z", "X-Amz-Expires": "3600", "X-Amz-Sign
         (None, 3601, 200),
         ({"room": "1"}, 3601, 200),
         ({**SIGNED, "X-Amz-Date": "yesterday"}, 3601, 200),
+        ({**SIGNED, "X-Amz-Expires": "9" * 401}, 3601, 200),
+        ({**SIGNED, "X-Amz-Expires": "9" * 401}, 7 * 24 * 3600 + 1, 403),
+        ({**SIGNED, "X-Amz-Expires": "9" * 5000}, 3601, 200),
+        ({**SIGNED, "X-Amz-Expires": "-5"}, 0, 403),
+        ({**SIGNED, "X-Amz-Expires": ["3600"]}, 3601, 200),
     ],
 )
 def test_a_signed_address_is_refused_once_it_is_older_than_it_says(
@@ -124,7 +129,7 @@ def test_a_signed_address_is_refused_once_it_is_older_than_it_says(
     rows: Rows,
     logged: Logged,
     monkeypatch: pytest.MonkeyPatch,
-    query: dict[str, str] | None,
+    query: dict[str, Any] | None,
     age: int,
     status: int,
 ) -> None:
@@ -134,6 +139,17 @@ def test_a_signed_address_is_refused_once_it_is_older_than_it_says(
     assert handler.lambda_handler({**event(), "queryStringParameters": query}, None) == {"statusCode": status}
     assert len(rows()) == (status == 200)
     assert logged()[0].get("error") == (None if status == 200 else "InviteEnded")
+
+
+@pytest.mark.parametrize("headers", [["Origin"], "Origin", 5, {"Origin": ["https://chat.example"]}, {"origin": None}])
+def test_an_origin_that_cannot_be_read_gets_nobody_in(
+    cold_start: ColdStart, rows: Rows, monkeypatch: pytest.MonkeyPatch, headers: Any
+) -> None:
+    monkeypatch.setenv("ALLOWED_ORIGINS", "https://chat.example")
+
+    answer = cold_start("connect").lambda_handler({**event(), "headers": headers}, None)
+
+    assert answer["statusCode"] in (400, 403) and rows() == {}
 
 
 def test_an_event_without_headers_is_accepted(cold_start: ColdStart, monkeypatch: pytest.MonkeyPatch) -> None:

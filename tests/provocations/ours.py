@@ -34,6 +34,15 @@ def config(one: Stranger) -> Told:
     return one.types("up")
 
 
+def handler(one: Stranger) -> Told:
+    (one.folder / "handlers").mkdir()
+    one.writes("def main(event, context): ...\n", "handlers/connect.py")
+    one.writes("import numpy\n\n\ndef lambda_handler(event, context): ...\n", "handlers/user.py")
+    one.writes("stack: mine\n")
+    one.patch.setattr("chatops.aws.Aws.account", ACCOUNT)
+    return one.types("up")
+
+
 def no_chat_page(one: Stranger) -> Told:
     one.writes("http_apis: {}\n")
     return one.types("open")
@@ -146,6 +155,7 @@ def rows(*ids: str) -> list[connections.Connection]:
 OURS: Mapping[str, Callable[[Stranger], Told]] = {
     "wrong-usage": wrong_usage,
     "config": config,
+    "handler": handler,
     "config-unreadable": lambda one: one.types("up", "--config", "chat.yaml"),
     "no-region": lambda one: one.types("up", region=False),
     "no-such-region": lambda one: one.types("up", "--region", "ap-northest-2", region=False),

@@ -12,7 +12,7 @@ from chatops.render import plan as plan_shown
 from chatops.render.output import Output
 
 from ..resources.stand import function
-from .screens import NAME, WHERE, Captured, at_a_terminal, is_plain, step
+from .screens import EVIL, NAME, WHERE, Captured, at_a_terminal, is_plain, step
 
 
 def shown(capsys: Captured, *steps: Step) -> str:
@@ -100,3 +100,16 @@ def test_a_terminal_is_coloured_and_no_color_is_honoured(monkeypatch: pytest.Mon
     plan_shown.show(Output(), WHERE, Plan((step(Action.CREATE),)))
     assert NAME in terminal.getvalue()
     assert "\x1b[3" not in terminal.getvalue()
+
+
+def test_the_files_from_outside_are_listed_for_a_person_and_for_a_program(capsys: Captured) -> None:
+    files = ["/shared/db.py", f"/shared/{EVIL}"]
+    plan_shown.show(Output(), WHERE, Plan(()), files)
+    out, err = capsys.readouterr()
+    assert "/shared" not in out
+    first, second, third = err.splitlines()
+    assert first == "Files from outside the config's folder, uploaded to Lambda (2):"
+    assert second == "  /shared/db.py"
+    assert third.startswith("  /shared/") and is_plain(err)
+    plan_shown.show(Output(as_json=True), WHERE, Plan(()), files)
+    assert json.loads(capsys.readouterr().out)["outside_files"] == files

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ from botocore.exceptions import ClientError
 from pytest import MonkeyPatch
 
 from chatops.aws import Aws, Interrupted, TimedOut
+from chatops.config.files import File
 from chatops.deploy.apply import Outcome, apply
 from chatops.deploy.plan import Plan, observe, plan_down, plan_up
 from chatops.deploy.resource import Live, Resource
@@ -197,12 +199,8 @@ def role(function: str = "send", api: Api | None = None) -> Role:
 
 def code(text: str = "def lambda_handler(event, context):\n    return {'statusCode': 200}\n") -> Package:
     """A function's package with one file."""
-
-    class Source:
-        def read_bytes(self) -> bytes:
-            return text.encode()
-
-    return Package((("send.py", Source()),))  # type: ignore[arg-type]
+    path = Path("send.py")
+    return Package((("send.py", File(path, path, text.encode())),))
 
 
 def function(name: str = "send", api: Api | None = None, package: Package | None = None) -> Function:
