@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 HERE = Path(__file__).parents[1]
 WEBSOCKET_URL = "{websocket_url}"
 """Stands for the chat's address in a function's environment."""
+BUILT_IN = "built-in defaults"
+"""What output names as the config in use when there is no config file."""
 OWN = "own"
 """Stands for the stack's own pages among the origins that may open the chat."""
 
@@ -90,7 +92,10 @@ class HttpApi:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that a stack is made of. All names carry the prefix; the keys of the mappings do not."""
+    """Everything that a stack is made of. All names carry the prefix; the keys of the mappings do not.
+
+    `stack` is the value of the ownership tag: see `stack_id`.
+    """
 
     stack: str
     prefix: str
@@ -101,6 +106,13 @@ class Config:
     websocket: WebSocket
     http_apis: Mapping[str, HttpApi]
     file: Path
+    is_built_in: bool = field(default=False, compare=False)
+    """True when no config file was named and none was found."""
+
+    @property
+    def origin(self) -> str:
+        """The config in use, as output names it: the path as it was given, or "built-in defaults"."""
+        return BUILT_IN if self.is_built_in else str(self.file)
 
     @property
     def pages(self) -> list[str]:
@@ -124,8 +136,21 @@ def load(file: Path | None = None) -> Config:
     default_file = shipped("config.yaml")
     default = Parser(default_file, None).config()
     if file is None:
-        file = Path("config.yaml") if Path("config.yaml").is_file() else default_file
-    return default if file.resolve() == default_file.resolve() else Parser(file, default).config()
+        file = Path("config.yaml")
+        if not file.is_file():
+            return replace(default, is_built_in=True)
+    is_default = file.resolve() == default_file.resolve()
+    return replace(default, file=file) if is_default else Parser(file, default).config()
+
+
+def stack_id(prefix: str, stack: str) -> str:
+    """Return the value of the ownership tag, which also names the path of the stack's roles.
+
+    Neither a prefix nor a stack may contain a `+`, so two configs have the same value only when both agree: the prefix
+    `dev-` with the stack `chat` is `dev-+chat`, and the stack `dev-chat` without a prefix is `dev-chat`. Tag values,
+    IAM paths and the role ARNs that Lambda accepts may all contain a `+`; a `:` is refused by the last of them.
+    """
+    return f"{prefix}+{stack}" if prefix else stack
 
 
 def shipped(name: str) -> Path:
