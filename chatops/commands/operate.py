@@ -161,7 +161,8 @@ def url(
     """
     from ..ops import addresses
 
-    session.tell_region()
+    addresses.named(session.stack, name)
+    session.head()
     found = addresses.url(session.stack, name)
     session.output.document({"url": found}) if session.options.as_json else session.output.line(found)
 
@@ -180,7 +181,8 @@ def open_page(
     from ..ops import addresses
     from ..ops.access import is_closed, signed_websocket_url
 
-    session.tell_region()
+    addresses.named(session.stack, name or addresses.page(session.config))
+    session.head()
     found = addresses.url(session.stack, name or addresses.page(session.config))
     session.output.document({"url": found}) if session.options.as_json else session.output.line(found)
     chat = name is None or name in session.config.pages

@@ -57,6 +57,8 @@ def step_document(step: Step) -> Document:
     """What would be done to one resource."""
     changes = [{"path": one.path, "before": one.before, "after": one.after} for one in step.shown]
     document: Document = {"resource": step.name, "action": step.action.value, "changes": changes}
+    if step.removes:
+        document["deletes"] = list(step.removes)
     if step.reason:
         document["reason"] = step.reason
     if step.hint:
@@ -72,6 +74,10 @@ def blocked_document(step: Step) -> Document:
     return {"event": "error", "resource": step.name, **why}
 
 
-def plan_document(where: Mapping[str, Any], plan: Plan) -> Document:
-    """What `up` would do."""
-    return {**where, "in_sync": plan.in_sync, "steps": [step_document(step) for step in plan.steps]}
+def plan_document(where: Mapping[str, Any], plan: Plan, refusal: BaseException | None = None) -> Document:
+    """What `up` would do; `refused` says why it would stop before all of it."""
+    document: Document = {**where, "in_sync": plan.in_sync, "steps": [step_document(step) for step in plan.steps]}
+    if refusal:
+        told = explain(refusal)
+        document["refused"] = {"code": told.code, "what": told.what, "why": told.why, "hint": told.hint}
+    return document

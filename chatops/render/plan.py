@@ -9,14 +9,15 @@ from rich.text import Text
 
 from ..deploy.plan import Action, Plan
 from ..documents.changes import blocked_document, plan_document
+from ..text import visible
 from .output import Output
 from .steps import CHANGING, step_text
 
 
-def show(output: Output, where: Mapping[str, Any], plan: Plan) -> None:
-    """Every step that is not to keep things as they are, and how many there are of each kind."""
+def show(output: Output, where: Mapping[str, Any], plan: Plan, refusal: BaseException | None = None) -> None:
+    """Every step that is not to keep things as they are, how many there are of each kind, and why `up` would stop."""
     if output.as_json:
-        output.document(plan_document(where, plan))
+        output.document(plan_document(where, plan, refusal))
         return
     for step in plan.steps:
         if step.action is not Action.KEEP:
@@ -27,6 +28,16 @@ def show(output: Output, where: Mapping[str, Any], plan: Plan) -> None:
         told.append(f"{counts[Action.BLOCKED]} blocked")
     same = f"{counts[Action.KEEP]} unchanged"
     output.out.print(Text("In sync: " + same if plan.in_sync else ", ".join([*told, same])))
+    if refusal:
+        output.say("`up` would stop before any change:", "bold red")
+        output.error(refusal)
+
+
+def deletions(output: Output, plan: Plan) -> None:
+    """Everything that a plan deletes, before the question whether it may."""
+    output.say("To be deleted:", "bold")
+    for one in plan.deletions:
+        output.say(f"  - {visible(one)}", "red")
 
 
 def blocked(output: Output, plan: Plan) -> None:
@@ -37,4 +48,4 @@ def blocked(output: Output, plan: Plan) -> None:
         else:
             output.err.print(step_text(step, output.advised))
     if not output.as_json:
-        output.say("Nothing was changed.", "bold")
+        output.say("No changes were made.", "bold")

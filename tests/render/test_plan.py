@@ -8,11 +8,13 @@ import pytest
 
 from chatops.deploy.plan import Action, Plan, Step
 from chatops.deploy.resource import PLACEHOLDER, Change
+from chatops.errors import UsageError
 from chatops.render import plan as plan_shown
 from chatops.render.output import Output
+from chatops.resources.log_group import LogGroup
 
 from ..resources.stand import function
-from .screens import NAME, WHERE, Captured, at_a_terminal, is_plain, step
+from .screens import EVIL, NAME, WHERE, Captured, at_a_terminal, is_plain, step
 
 
 def shown(capsys: Captured, *steps: Step) -> str:
@@ -87,7 +89,7 @@ def test_why_a_plan_is_blocked_goes_to_stderr(capsys: Captured) -> None:
     )
     out, err = capsys.readouterr()
     assert out == ""
-    assert "there are two" in err and "Delete one." in err and "Nothing was changed." in err
+    assert "there are two" in err and "Delete one." in err and "No changes were made." in err
     assert err.count(NAME) == 1
 
 
@@ -100,3 +102,21 @@ def test_a_terminal_is_coloured_and_no_color_is_honoured(monkeypatch: pytest.Mon
     plan_shown.show(Output(), WHERE, Plan((step(Action.CREATE),)))
     assert NAME in terminal.getvalue()
     assert "\x1b[3" not in terminal.getvalue()
+
+
+def test_a_plan_that_up_refuses_is_shown_whole_and_says_so_on_stderr(capsys: Captured) -> None:
+    refusal = UsageError("a-code", "What", "why", "hint")
+    plan_shown.show(Output(), WHERE, Plan((step(Action.DELETE),)), refusal)
+    out, err = capsys.readouterr()
+    assert NAME in out
+    assert err.splitlines() == ["`up` would stop before any change:", "What: why", "→ hint"]
+
+
+def test_everything_that_a_plan_deletes_is_listed_on_stderr_and_is_safe_to_read(capsys: Captured) -> None:
+    removing = Step(LogGroup("chat", "send", 14), Action.UPDATE, removes=(f"the route {EVIL}",))
+    plan_shown.deletions(Output(), Plan((removing, step(Action.DELETE), step(Action.CREATE))))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert is_plain(err)
+    assert [line.partition(" ")[0] for line in err.splitlines()] == ["To", "", ""]
+    assert err.endswith(f"  - {NAME}\n")
