@@ -7,10 +7,12 @@ from dataclasses import replace
 from functools import partial
 
 from . import leftovers
+from .aws import STACK_TAG
 from .config import Table as TableConfig
 from .deploy import plan
 from .deploy.plan import Action, Plan, Step, observe
 from .deploy.resource import Blocked, Live, Resource, sharing
+from .errors import UsageError
 from .resources.log_group import LogGroup
 from .resources.table import Table
 from .stack import Stack
@@ -57,6 +59,40 @@ def remains(stack: Stack, deleted: Sequence[Resource] = ()) -> list[str]:
 def is_there(stack: Stack, seen: Plan) -> bool:
     """Whether anything that a plan has seen is the stack's own."""
     return any(one and one.owner == stack.config.stack for one in seen.live.values())
+
+
+def refusal(stack: Stack, made: Plan) -> UsageError | None:
+    """Return why `up` must not carry out this plan whatever the user answers, or None.
+
+    Both cases mean that the config in use is not the one that created what the plan would delete.
+    """
+    config, owner = stack.config, stack.config.stack
+    if config.is_built_in and made.deletions:
+        return UsageError(
+            "defaults-would-delete",
+            "No config file was found, and the built-in defaults would delete parts of an existing stack",
+            _listed(f"the stack {owner!r} has what the built-in defaults do not:", made.deletions),
+            "Change to the folder of your config.yaml, or pass it with --config. No changes were made.",
+        )
+    owned = [name for name, live in made.live.items() if live and live.owner == owner]
+    if not owned or {one.name for one in stack.resources} & {*owned}:
+        return None
+    own_file = "in a config of your own (`chatops init`)" if config.is_built_in else f"in {config.origin}"
+    return UsageError(
+        "stack-of-another-config",
+        f"The stack {owner!r} was created with another config",
+        _listed(
+            f"none of what carries the tag {STACK_TAG}={owner} is in the config in use ({config.origin}):",
+            sorted(owned),
+        ),
+        f"Choose another `stack:` {own_file}, or delete these resources first with the config that created them: "
+        "`chatops down --config OTHER`. No changes were made.",
+    )
+
+
+def _listed(text: str, names: Sequence[str]) -> str:
+    """A text with these names below it, a line each."""
+    return "\n".join([text, *(f"- {one}" for one in names)])
 
 
 def tables(seen: Plan) -> list[TableConfig]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .config import Config
     from .render.output import Output
     from .stack import Stack
+
+UNANSWERED = "chatops asks before it deletes or disconnects, and cannot ask without a terminal or with --json"
 
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -141,8 +144,9 @@ class Session:
 
     @property
     def where(self) -> dict[str, str]:
-        """Stack, account and region, as every document begins."""
-        return {"stack": self.config.stack, "account": self.aws.account, "region": self.aws.region}
+        """Stack, account, region and the config in use, as every document begins."""
+        aws, config = self.aws, self.config
+        return {"stack": config.stack, "account": aws.account, "region": aws.region, "config": config.origin}
 
     def prepare(self) -> None:
         """Asks for the account while what shows it is loaded; then, beside everything else, makes what a plan needs."""
@@ -182,21 +186,23 @@ class Session:
     def _leave(self) -> None:
         self.output.leave()
 
-    def may(self, question: str, *, yes: bool, unattended: bool) -> bool:
+    def may(self, question: str, *, yes: bool, unattended: bool, deletes: Sequence[str] = ()) -> bool:
         """Whether a change may go on: answered by --yes, never asked of a local AWS, else asked of the person.
 
-        Without a person `unattended` decides: False means an error that asks for --yes.
+        Without a terminal, or with --json, `unattended` decides: False raises a UsageError, which lists what the change
+        `deletes` for a program; a person has read it by then.
         """
         if yes or self.options.local:
             return True
         if self.output.is_interactive and not self.options.as_json:
             return self.output.confirm(question)
         if not unattended:
+            listed = [f"- {one}" for one in deletes] if self.options.as_json else []
             raise UsageError(
                 "nobody-to-ask",
-                "This asks first, and nobody is there to answer",
-                "no terminal is attached, or --json was given",
-                "Add --yes to go on; nothing was changed.",
+                "Confirmation required, but no terminal is attached",
+                "\n".join([UNANSWERED, *listed]),
+                "Pass --yes to continue. No changes were made.",
             )
         return True
 

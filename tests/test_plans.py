@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chatops import plans
+from chatops.config import load
 from chatops.deploy.plan import Action, Plan, Step
 from chatops.deploy.resource import Blocked, Live
-from chatops.errors import HandlerError
+from chatops.errors import WRONG_USAGE, HandlerError
+from chatops.resources.log_group import LogGroup
 from chatops.resources.table import Table
+from chatops.stack import Stack
 
 from .resources.stand import REGION, Scripted, ScriptedAws, client_error
 from .stacks import TWO_FUNCTIONS, nothing, stack
@@ -80,6 +84,53 @@ def test_what_only_has_our_names_does_not_make_a_stack() -> None:
     name = "table.websocket-connections"
     assert not plans.is_there(one, Plan((), {name: Live({}, owner="other"), "role.a": Live({}), "role.b": None}))
     assert plans.is_there(one, Plan((), {name: Live({}, owner="other"), "role.a": Live({}, owner="websocket-chat")}))
+
+
+def refusal(one: Stack, deleted: list[str], owned: list[str]) -> str | None:
+    """The code of the error that `up` stops with."""
+    owner, other = one.config.stack, LogGroup(one.config.stack, "x", 14)
+    live = {
+        "table.theirs": Live({}, owner="other"),
+        "role.gone": None,
+        **{name: Live({}, owner=owner) for name in owned},
+    }
+    steps = [Step(replace(other, function=name), Action.DELETE) for name in deleted]
+    found = plans.refusal(one, Plan(tuple(steps), live))
+    assert found is None or found.exit_code == WRONG_USAGE
+    return found.code if found else None
+
+
+OURS_BY_NAME = "table.websocket-connections"
+
+
+def test_built_in_defaults_may_create_and_repair_but_delete_nothing() -> None:
+    one = Stack(load(), ScriptedAws())
+    assert refusal(one, ["old"], [OURS_BY_NAME]) == "defaults-would-delete"
+    assert refusal(one, ["old"], ["function.old"]) == "defaults-would-delete"
+    assert refusal(one, [], [OURS_BY_NAME]) is None
+    assert refusal(one, [], []) is None
+    removing = Step(one.resources[0], Action.UPDATE, removes=("the route x",))
+    assert plans.refusal(one, Plan((removing,), {OURS_BY_NAME: Live({}, owner=one.config.stack)}))
+
+
+def test_a_config_that_shares_nothing_with_what_carries_its_tag_is_stopped_whatever_it_deletes() -> None:
+    one = stack()
+    assert refusal(one, ["old"], ["function.old"]) == "stack-of-another-config"
+    assert refusal(one, [], ["table.old"]) == "stack-of-another-config"
+    assert refusal(Stack(load(), ScriptedAws()), [], ["table.old"]) == "stack-of-another-config"
+
+
+def test_a_config_that_shares_something_with_what_carries_its_tag_may_delete_the_rest() -> None:
+    assert refusal(stack(), ["old"], ["function.old", OURS_BY_NAME]) is None
+    assert refusal(stack(), ["old"], []) is None
+
+
+def test_what_is_shared_only_by_name_and_carries_another_tag_does_not_count() -> None:
+    one = stack()
+    live = {OURS_BY_NAME: Live({}, owner="other"), "function.old": Live({}, owner=one.config.stack)}
+    found = plans.refusal(one, Plan((), live))
+    assert found and "function.old" in found.why and OURS_BY_NAME not in found.why
+    assert "c.yaml" in found.why and "c.yaml" in found.hint
 
 
 def test_the_tables_of_a_plan_are_those_that_exist_each_by_the_key_that_it_has() -> None:

@@ -70,9 +70,9 @@ def test_a_wrong_config_is_told_before_aws_is_asked(monkeypatch: pytest.MonkeyPa
     assert "problem" in refusal(lambda: session("stak: x", region=SEOUL).aws).what
 
 
-def test_where_is_stack_account_and_region(moto: Callable[[], None]) -> None:
+def test_where_is_stack_account_region_and_config(moto: Callable[[], None]) -> None:
     where = session("stack: mine\nprefix: dev-", region=SEOUL).where
-    assert where == {"stack": "dev-mine", "account": "123456789012", "region": SEOUL}
+    assert where == {"stack": "dev-+mine", "account": "123456789012", "region": SEOUL, "config": "chat.yaml"}
 
 
 def test_the_head_tells_stack_account_and_region_on_stderr(
@@ -81,7 +81,7 @@ def test_the_head_tells_stack_account_and_region_on_stderr(
     session("stack: mine", region=SEOUL).head()
     out, err = capsys.readouterr()
     assert out == ""
-    assert all(one in err for one in ("mine", "123456789012", SEOUL))
+    assert all(one in err for one in ("mine", "123456789012", SEOUL, "config chat.yaml"))
     assert "wins" not in err
 
 
@@ -155,6 +155,15 @@ def test_a_program_that_reads_json_is_never_asked(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(type(one.output), "is_interactive", property(lambda _: True))
     monkeypatch.setattr("builtins.input", lambda: pytest.fail("asked"))
     assert "--yes" in refusal(lambda: one.may("Delete it?", yes=False, unattended=False)).hint
+
+
+@pytest.mark.parametrize(("as_json", "listed"), [(True, ["- table.a", "- table.b"]), (False, [])])
+def test_a_program_reads_in_the_error_what_would_be_deleted_and_a_person_has_read_it_by_then(
+    as_json: bool, listed: list[str]
+) -> None:
+    one = session(as_json=as_json)
+    error = refusal(lambda: one.may("Sure?", yes=False, unattended=False, deletes=["table.a", "table.b"]))
+    assert error.why.splitlines()[1:] == listed
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -77,7 +77,7 @@ def test_everything_that_a_resource_needs_is_in_the_stack() -> None:
 
 def test_everything_carries_the_name_of_the_stack_with_its_prefix() -> None:
     one = stack("stack: mine\nprefix: dev-\n")
-    assert {resource.stack for resource in one.resources} == {"dev-mine"}
+    assert {resource.stack for resource in one.resources} == {"dev-+mine"}
     assert all("dev-" in resource.title for resource in one.resources)
 
 

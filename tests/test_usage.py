@@ -51,7 +51,12 @@ def test_the_commands_for_the_local_aws_take_no_option_that_means_another(name: 
 
 
 @pytest.mark.parametrize("name", ["url", "open"])
-def test_a_url_is_printed_with_a_word_about_the_region_that_won(name: str) -> None:
+def test_a_url_is_printed_below_a_head_with_a_word_about_the_region_that_won(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatops.aws.Aws.account", "123456789012")
+    monkeypatch.setattr("chatops.aws.Aws.pages", lambda *_, **__: iter(()))
     Path("config.yaml").write_text("region: ap-northeast-1")
-    ended = CliRunner().invoke(app, [name, "x", "--region", "ap-northeast-2"])
+    ended = CliRunner().invoke(app, [name, "--region", "ap-northeast-2"])
+    assert "config config.yaml" in ended.stderr
     assert "--region ap-northeast-2 wins over region: ap-northeast-1" in ended.stderr

@@ -59,16 +59,18 @@ def up(
 
     before = stamp(session.stack.files) if watch else None
     plan = plans.up(session.stack, adopt=adopt)
+    refusal = plans.refusal(session.stack, plan)
     if dry_run:
-        show(session.output, session.where, plan, session.stack.outside_files)
+        show(session.output, session.where, plan, session.stack.outside_files, refusal=refusal)
         return 0
+    if refusal:
+        raise refusal
     show_outside_files(session.output, session.stack.outside_files)
     if plan.of(Action.BLOCKED):
         blocked(session.output, plan)
         return FAILED
-    is_new = not plans.is_there(session.stack, plan)
-    if is_new and not session.may("Nothing of this stack exists here yet. Create it?", yes=yes, unattended=True):
-        session.output.say("Nothing was changed.")
+    if not _is_confirmed(session, plan, yes=yes):
+        session.output.say("No changes were made.")
         return FAILED
     settles = 0.0 if plan.in_sync or session.options.local else SETTLES
     code = _apply(session, plan, "up", (lambda: smoke_test(session, settles=settles)) if smoke else None)
@@ -91,7 +93,8 @@ def plan(
     from ..render.plan import show
 
     plan = plans.up(session.stack, adopt=adopt)
-    show(session.output, session.where, plan, session.stack.outside_files)
+    refusal = plans.refusal(session.stack, plan)
+    show(session.output, session.where, plan, session.stack.outside_files, refusal=refusal)
     return NOT_IN_SYNC if check and not plan.in_sync else 0
 
 
@@ -118,10 +121,26 @@ def down(session: Session, yes: Yes = False) -> int:
         if not (yes or session.options.local or session.options.as_json):
             show(session.output, session.where, plan)
         cut = " while people are connected" if told else ""
-        if not session.may(f"Delete these {len(doomed)} resources{cut}?", yes=yes, unattended=False):
-            session.output.say("Nothing was changed.")
+        question = f"Delete these {len(doomed)} resources{cut}?"
+        if not session.may(question, yes=yes, unattended=False, deletes=plan.deletions):
+            session.output.say("No changes were made.")
             return FAILED
     return _apply(session, plan, "down")
+
+
+def _is_confirmed(session: Session, plan: Plan, *, yes: bool) -> bool:
+    """Whether `up` may carry out the plan: asks before a first creation, and before it deletes anything."""
+    from .. import plans
+    from ..render.plan import deletions
+
+    if plan.deletions:
+        if not (session.options.local or session.options.as_json):
+            deletions(session.output, plan)
+        question = f"Delete {'this' if len(plan.deletions) == 1 else f'these {len(plan.deletions)}'}?"
+        return session.may(question, yes=yes, unattended=False, deletes=plan.deletions)
+    if plans.is_there(session.stack, plan):
+        return True
+    return session.may("Nothing of this stack exists here yet. Create it?", yes=yes, unattended=True)
 
 
 def follow(session: Session, before: Stamp | None = None) -> int:
@@ -136,6 +155,7 @@ def follow(session: Session, before: Stamp | None = None) -> int:
     from ..render.plan import blocked
 
     is_planned = before is not None
+    shown = session.where
     before = stamp(session.stack.files) | (before or {})
     session.note(f"Watching {len(before)} files; Ctrl-C ends it.")
     while True:
@@ -147,7 +167,13 @@ def follow(session: Session, before: Stamp | None = None) -> int:
         is_planned = True
         try:
             before = stamp(session.stack.files) | before
+            if session.where != shown:
+                shown = session.where
+                session.head()
             plan = plans.up(session.stack)
+            refusal = plans.refusal(session.stack, plan)
+            if refusal:
+                raise refusal
         except ChatopsError as error:
             session.output.error(error)
             continue
@@ -190,7 +216,7 @@ def _apply(session: Session, plan: Plan, verb: str, prove: Callable[[], int] | N
     hint = f'Try it: wscat -c {address}   then  {{"action":"sendMessage", "message":"Hello! bs~"}}'
     code = _proved(session, prove) if prove else 0
     tell(DOES_NOT_WORK if code else hint, auth=session.config.websocket.auth)
-    if not session.options.as_json:
+    if not (session.options.as_json or session.options.local):
         if not closed:
             session.note(OPEN)
         session.output.say(sentence(session.config))

@@ -66,10 +66,11 @@ def find(session: Session) -> int:
     from ..render.find import show
 
     aws, meant = _anywhere(session)
-    session.output.head({"stack": session.config.stack, "account": aws.account, "region": meant or "any"})
+    where = {"stack": session.config.stack, "account": aws.account, "config": session.config.origin}
+    session.output.head({**where, "region": meant or "any"})
     session.output.say("Asking every region of the account …", "dim")
     places = find(aws, session.config)
-    show(session.output, {"stack": session.config.stack, "account": aws.account, "region": meant}, places)
+    show(session.output, {**where, "region": meant}, places)
     return FAILED if all(one.state in ("refused", "disabled") for one in places) else 0
 
 
@@ -90,7 +91,7 @@ def doctor(
     span = seconds(since)
     diagnosis = examine(lambda: session.stack, region_from=_region_from(session), since=span)
     if diagnosis.where:
-        session.output.head(diagnosis.where)
+        session.output.head({**diagnosis.where, "config": session.config.origin})
     if saw:
         diagnosis = replace(diagnosis, findings=(*causes_of(saw), *diagnosis.findings))
     show(session.output, diagnosis)

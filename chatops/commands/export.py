@@ -37,6 +37,7 @@ def export(
     from ..starter import put
 
     options = session.options
+    session.output.head({"stack": session.config.stack, "config": session.config.origin})
     made = export(session.config, session.aws if options.local or options.endpoint_url else None)
     text = yaml.safe_dump(made.template, sort_keys=False, allow_unicode=True, width=120)
     session.interrupt.so_far = SOME_FILES

@@ -51,7 +51,10 @@ def start(
     local = session.other(local=True)
     server.ensure(local.region, session.note, server.front_options(time_scale, drop_disconnects))
     show(session.output, server.remembered())
-    return follow(local) if watch else 0
+    if not watch:
+        return 0
+    local.head()
+    return follow(local)
 
 
 @command(app, options=("config", "region", *OWN))

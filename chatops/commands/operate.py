@@ -161,7 +161,8 @@ def url(
     """
     from ..ops import addresses
 
-    session.tell_region()
+    addresses.named(session.stack, name)
+    session.head()
     found = addresses.url(session.stack, name)
     session.output.document({"url": found}) if session.options.as_json else session.output.line(found)
 
@@ -177,9 +178,10 @@ def open_page(
     """
     import webbrowser
 
-    from ..ops import access
+    from ..ops import access, addresses
 
-    session.tell_region()
+    addresses.named(session.stack, name or addresses.page(session.config))
+    session.head()
     found = access.page_url(session.stack, name)
     session.output.document({"url": found}) if session.options.as_json else session.output.line(found)
     has_invite = "#" in found

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 HERE = Path(__file__).parents[1]
 WEBSOCKET_URL = "{websocket_url}"
 """Stands for the chat's address in a function's environment."""
+BUILT_IN = "built-in defaults"
+"""What output names as the config in use when there is no config file."""
 OWN = "own"
 """Stands for the stack's own pages among the origins that may open the chat."""
 
@@ -93,7 +95,10 @@ class HttpApi:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that a stack is made of. All names carry the prefix; the keys of the mappings do not."""
+    """Everything that a stack is made of. All names carry the prefix; the keys of the mappings do not.
+
+    `stack` is the value of the ownership tag: see `stack_id`.
+    """
 
     stack: str
     prefix: str
@@ -106,6 +111,8 @@ class Config:
     file: Path
     outside_files: tuple[Path, ...] = ()
     """Files and folders outside the config's folder, resolved, that functions may be made from as well."""
+    is_built_in: bool = field(default=False, compare=False)
+    """True when no config file was named and none was found."""
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -115,6 +122,11 @@ class Config:
     def is_outside(self, real: Path) -> bool:
         """Return whether a resolved file lies outside the config's folder and does not come with chatops either."""
         return not any(real.is_relative_to(root) for root in roots(self.file))
+
+    @property
+    def origin(self) -> str:
+        """The config in use, as output names it: the path as it was given, or "built-in defaults"."""
+        return BUILT_IN if self.is_built_in else str(self.file)
 
     @property
     def pages(self) -> list[str]:
@@ -138,11 +150,12 @@ def load(file: Path | None = None) -> Config:
     default_file = shipped("config.yaml")
     default = Parser(default_file, None).config()
     if file is None:
-        # A broken link, a named pipe or the like is an error, never a reason to use the default.
-        exists = os.path.lexists("config.yaml") and not Path("config.yaml").is_dir()
-        file = Path("config.yaml") if exists else default_file
+        # A broken link, a named pipe or the like is an error, never a reason to use the defaults.
+        if not os.path.lexists("config.yaml") or Path("config.yaml").is_dir():
+            return replace(default, is_built_in=True)
+        file = Path("config.yaml")
     is_default = os.path.realpath(file) == os.path.realpath(default_file)
-    return default if is_default else Parser(file, default).config()
+    return replace(default, file=file) if is_default else Parser(file, default).config()
 
 
 def roots(file: Path, outside_files: Sequence[Path] = ()) -> tuple[Path, ...]:
@@ -152,6 +165,16 @@ def roots(file: Path, outside_files: Sequence[Path] = ()) -> tuple[Path, ...]:
     """
     folders = (file.parent, shipped("handlers"))
     return (*(Path(os.path.realpath(one)) for one in folders), *outside_files)
+
+
+def stack_id(prefix: str, stack: str) -> str:
+    """Return the value of the ownership tag, which also names the path of the stack's roles.
+
+    Neither a prefix nor a stack may contain a `+`, so two configs have the same value only when both agree: the prefix
+    `dev-` with the stack `chat` is `dev-+chat`, and the stack `dev-chat` without a prefix is `dev-chat`. Tag values,
+    IAM paths and the role ARNs that Lambda accepts may all contain a `+`; a `:` is refused by the last of them.
+    """
+    return f"{prefix}+{stack}" if prefix else stack
 
 
 def shipped(name: str) -> Path:

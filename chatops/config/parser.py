@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ConfigError, UsageError
-from . import OWN, Config, Function, HttpApi, Table, Throttle, WebSocket
+from . import OWN, Config, Function, HttpApi, Table, Throttle, WebSocket, stack_id
 from .files import FileTooLarge, UnusableFile, read
 from .function_parser import FunctionParser, checked
 from .reader import Node, Reader, shown
@@ -53,7 +53,7 @@ class Parser:
         self.routes = RouteParser(self.reader, functions, root.get("functions"))
         websocket = self._websocket(root.get("websocket"), functions)
         config = Config(
-            stack=prefix + stack,
+            stack=stack_id(prefix, stack),
             prefix=prefix,
             region=region or None,
             account=account or None,

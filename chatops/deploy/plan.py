@@ -31,7 +31,8 @@ class Action(str, Enum):
 class Step:
     """One resource and what is to be done to it. `reason` and `hint` say why a step is blocked or left alone.
 
-    `code` is the name of the reason for which a step is blocked.
+    `code` is the name of the reason for which a step is blocked. `removes` is what an update deletes: see
+    `Resource.deletions`.
     """
 
     resource: Resource
@@ -40,10 +41,18 @@ class Step:
     reason: str | None = None
     hint: str | None = None
     code: str = ""
+    removes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         return self.resource.name
+
+    @property
+    def deletions(self) -> tuple[str, ...]:
+        """Everything that the step deletes: the resource, or what an update removes from it."""
+        if self.action is Action.DELETE:
+            return (self.name,)
+        return tuple(f"{self.name}: {one}" for one in self.removes)
 
     @property
     def shown(self) -> tuple[Change, ...]:
@@ -69,6 +78,11 @@ class Plan:
     def of(self, *actions: Action) -> list[Step]:
         """The steps with one of these actions."""
         return [step for step in self.steps if step.action in actions]
+
+    @property
+    def deletions(self) -> list[str]:
+        """Everything that the plan deletes, in its order."""
+        return [one for step in self.steps for one in step.deletions]
 
     @property
     def in_sync(self) -> bool:
@@ -170,8 +184,9 @@ def _up_step(resource: Resource, seen: Live | Blocked | None, look: Look, aws: A
             resource,
             Action.BLOCKED,
             (),
-            f"it belongs to the stack {seen.owner!r}",
-            "Choose another name or prefix in the config, or take the other stack down first.",
+            f"it belongs to the stack {seen.owner!r}, and this config is of the stack {resource.stack!r}",
+            "Choose another name or prefix in the config, or delete that stack first with the config that created it: "
+            "`chatops down --config OTHER`.",
             "of-another-stack",
         )
     if fixed:
@@ -193,9 +208,10 @@ def _up_step(resource: Resource, seen: Live | Blocked | None, look: Look, aws: A
             "Take it over with `chatops up --adopt`, or choose another name or prefix in the config.",
             "not-ours",
         )
+    removes = tuple(resource.deletions(seen.properties, desired))
     if seen.owner is None:
-        return Step(resource, Action.ADOPT, changes)
-    return Step(resource, Action.UPDATE if changes else Action.KEEP, changes)
+        return Step(resource, Action.ADOPT, changes, removes=removes)
+    return Step(resource, Action.UPDATE if changes else Action.KEEP, changes, removes=removes)
 
 
 def _down_step(resource: Resource, seen: Live | Blocked | None) -> Step:

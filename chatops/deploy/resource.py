@@ -107,6 +107,16 @@ class Resource(ABC):
     def update(self, aws: Any, changes: Iterable[Change], desired: Properties, look: Look) -> None:
         """Makes the changes in place, and no others."""
 
+    def deletions(self, before: Properties, after: Properties) -> list[str]:
+        """Return what an update from `before` to `after` deletes, each in a few words.
+
+        A deletion removes something with a name of its own that a person can have made: a route, a stage, an API of
+        the same name, a policy. Everything else is an ordinary change, which the plan shows: a setting that gets
+        another value or none (code, environment variables, limits, retention, permission statements), and what an
+        interrupted run of chatops leaves behind (an integration without a route, a deployment that no stage serves).
+        """
+        return []
+
     @abstractmethod
     def delete(self, aws: Any, look: Look) -> None:
         """Deletes it. When it is already gone: returns."""

@@ -57,6 +57,8 @@ def step_document(step: Step) -> Document:
     """What would be done to one resource."""
     changes = [{"path": one.path, "before": one.before, "after": one.after} for one in step.shown]
     document: Document = {"resource": step.name, "action": step.action.value, "changes": changes}
+    if step.removes:
+        document["deletes"] = list(step.removes)
     if step.reason:
         document["reason"] = step.reason
     if step.hint:
@@ -72,7 +74,20 @@ def blocked_document(step: Step) -> Document:
     return {"event": "error", "resource": step.name, **why}
 
 
-def plan_document(where: Mapping[str, Any], plan: Plan, outside_files: Sequence[str] = ()) -> Document:
-    """What `up` would do, and the files from outside the config's folder that it would send."""
+def plan_document(
+    where: Mapping[str, Any],
+    plan: Plan,
+    outside_files: Sequence[str] = (),
+    *,
+    refusal: BaseException | None = None,
+) -> Document:
+    """What `up` would do, and the files from outside the config's folder that it would send.
+
+    `refused` says why it would stop before all of it.
+    """
     steps = [step_document(step) for step in plan.steps]
-    return {**where, "in_sync": plan.in_sync, "steps": steps, "outside_files": list(outside_files)}
+    document = {**where, "in_sync": plan.in_sync, "steps": steps, "outside_files": list(outside_files)}
+    if refusal:
+        told = explain(refusal)
+        document["refused"] = {"code": told.code, "what": told.what, "why": told.why, "hint": told.hint}
+    return document

@@ -19,8 +19,14 @@ def url(stack: Stack, name: str | None = None) -> str:
     """The chat's address, or that of the HTTP API with this name in the config. Raises UsageError when it has none of
     that name, and ChatopsError when the API does not exist.
     """
+    api = named(stack, name)
+    return _found(stack, api).outputs["websocket_url" if name is None else "http_url"]
+
+
+def named(stack: Stack, name: str | None = None) -> Api:
+    """Return the HTTP API with this name in the config, or the WebSocket API, without asking AWS. Raises UsageError."""
     if name is None:
-        return _found(stack, stack.websocket).outputs["websocket_url"]
+        return stack.websocket
     if name not in stack.web:
         known = ", ".join(stack.web) or "none"
         raise UsageError(
@@ -29,7 +35,7 @@ def url(stack: Stack, name: str | None = None) -> str:
             f"it has: {known}",
             question(name, stack.web) or "Give one of these names.",
         )
-    return _found(stack, stack.web[name]).outputs["http_url"]
+    return stack.web[name]
 
 
 def page(config: Config) -> str:

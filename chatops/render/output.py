@@ -14,19 +14,35 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from ..documents import error_document
 from ..documents.changes import event_document
 from ..errors import FAILED, Explanation, explain
-from ..text import visible_lines
+from ..text import visible, visible_lines
 from .advice import Advice
 from .events import EVERY, Lines, live_board
 from .steps import explained
 
 if TYPE_CHECKING:
     from ..ops.connections import Tally
+
+
+HEAD_COLUMNS = 80
+
+
+def shortened(text: str, columns: int) -> str:
+    """Return the text with its middle left out where it is wider than so many columns of a terminal."""
+    if cell_len(text) <= columns:
+        return text
+    head, tail = text, text
+    while cell_len(head) > (columns - 1) // 2:
+        head = head[:-1]
+    while cell_len(tail) > columns - 1 - cell_len(head):
+        tail = tail[1:]
+    return f"{head}…{tail}"
 
 
 class Output:
@@ -96,17 +112,23 @@ class Output:
         sys.stdout.flush()
 
     def head(self, where: Mapping[str, Any], note: str = "") -> None:
-        """Account, region and stack: what a change is about to touch."""
-        text = Text.assemble(
-            ("stack ", "dim"),
-            (str(where["stack"]), "bold"),
-            ("  account ", "dim"),
-            (str(where["account"]), "bold"),
-            ("  region ", "dim"),
-            (str(where["region"]), "bold"),
-            (f"  {note}" if note else "", "cyan"),
-        )
-        self.err.print(text)
+        """Print what a command is about to touch: stack, account, region and the config in use, as far as known.
+
+        No line is longer than `HEAD_COLUMNS`: the parts are wrapped, and a longer value loses its middle.
+        """
+        parts = []
+        for label in ("stack", "account", "region", "config"):
+            if label in where:
+                value = shortened(visible(str(where[label])), HEAD_COLUMNS - len(label) - 1)
+                parts.append(Text.assemble((f"{label} ", "dim"), (value, "bold")))
+        parts += [Text(note, style="cyan")] if note else []
+        lines: list[Text] = []
+        for part in parts:
+            if lines and lines[-1].cell_len + 2 + part.cell_len <= HEAD_COLUMNS:
+                lines[-1].append("  ").append(part)
+            else:
+                lines.append(part)
+        self.err.print(Text("\n").join(lines))
 
     def confirm(self, question: str) -> bool:
         """Asks a person; only a clear yes is one."""

@@ -14,13 +14,20 @@ from .output import Output
 from .steps import CHANGING, step_text
 
 
-def show(output: Output, where: Mapping[str, Any], plan: Plan, outside_files: Sequence[str] = ()) -> None:
-    """Every step that is not to keep things as they are, and how many there are of each kind.
+def show(
+    output: Output,
+    where: Mapping[str, Any],
+    plan: Plan,
+    outside_files: Sequence[str] = (),
+    *,
+    refusal: BaseException | None = None,
+) -> None:
+    """Every step that is not to keep things as they are, how many there are of each kind, and why `up` would stop.
 
     `outside_files` are those from outside the config's folder that go into the functions' zips.
     """
     if output.as_json:
-        output.document(plan_document(where, plan, outside_files))
+        output.document(plan_document(where, plan, outside_files, refusal=refusal))
         return
     show_outside_files(output, outside_files)
     for step in plan.steps:
@@ -32,6 +39,16 @@ def show(output: Output, where: Mapping[str, Any], plan: Plan, outside_files: Se
         told.append(f"{counts[Action.BLOCKED]} blocked")
     same = f"{counts[Action.KEEP]} unchanged"
     output.out.print(Text("In sync: " + same if plan.in_sync else ", ".join([*told, same])))
+    if refusal:
+        output.say("`up` would stop before any change:", "bold red")
+        output.error(refusal)
+
+
+def deletions(output: Output, plan: Plan) -> None:
+    """Everything that a plan deletes, before the question whether it may."""
+    output.say("To be deleted:", "bold")
+    for one in plan.deletions:
+        output.say(f"  - {visible(one)}", "red")
 
 
 def show_outside_files(output: Output, outside_files: Sequence[str]) -> None:
@@ -50,4 +67,4 @@ def blocked(output: Output, plan: Plan) -> None:
         else:
             output.err.print(step_text(step, output.advised))
     if not output.as_json:
-        output.say("Nothing was changed.", "bold")
+        output.say("No changes were made.", "bold")

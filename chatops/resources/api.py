@@ -90,6 +90,9 @@ class Api(Resource):
         for api_id in live.properties["duplicates"]:
             self._delete(aws, api_id)
 
+    def deletions(self, before: Properties, after: Properties) -> list[str]:
+        return [f"the API {one}, a second one of this name" for one in before.get("duplicates", ())]
+
     def delete(self, aws: Aws, look: Look) -> None:
         live = self.observe(aws, look)
         if live and live.owner == self.stack:

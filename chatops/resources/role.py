@@ -136,6 +136,10 @@ class Role(Resource):
         if "attached_policies" in parts:
             self._detach_policies(aws)
 
+    def deletions(self, before: Properties, after: Properties) -> list[str]:
+        inline = [f"the inline policy {one}" for one in before.get("policies", ()) if one not in after["policies"]]
+        return inline + [f"the attachment of {one}" for one in before.get("attached_policies", ())]
+
     def delete(self, aws: Aws, look: Look) -> None:
         with absent_is_fine():
             self._detach_policies(aws)

@@ -138,6 +138,12 @@ class Stage(Resource):
         if self.deploys:
             delete_unused(aws, api_id, seen, {name: one for name, one in served.items() if one is not None})
 
+    def deletions(self, before: Properties, after: Properties) -> list[str]:
+        parts = {"routes": "the route", "stages": "the stage"}
+        return [
+            f"{word} {key}" for part, word in parts.items() for key in before.get(part, ()) if key not in after[part]
+        ]
+
     def delete(self, aws: Aws, look: Look) -> None:
         api = look(self.api)
         if not api:

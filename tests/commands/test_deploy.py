@@ -1,20 +1,160 @@
-"""What up and down tell a person who interrupts them."""
+"""What up, plan and down ask, refuse and tell."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from chatops import cli, plans
 from chatops.aws import Interrupted
 from chatops.commands import deploy
 from chatops.deploy.apply import Outcome
-from chatops.deploy.plan import Plan
+from chatops.deploy.plan import Action, Plan, Step
+from chatops.deploy.resource import Live
+from chatops.render.output import Output
+from chatops.resources.log_group import LogGroup
+
+GROUP, OTHER = LogGroup("websocket-chat", "websocket-send", 14), LogGroup("websocket-chat", "old", 14)
+THERE = {GROUP.name: Live({}, owner="websocket-chat")}
+DELETING = Plan((Step(OTHER, Action.DELETE),), THERE)
+REMOVING = Plan((Step(GROUP, Action.UPDATE, removes=("the route x",)),), THERE)
+CHANGING = Plan((Step(GROUP, Action.UPDATE),), THERE)
+CREATING = Plan((Step(GROUP, Action.CREATE),))
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def applied(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
+    """The plans that were carried out; nothing else happens."""
+    done: list[Plan] = []
+
+    def apply(plan: Plan, *_: object) -> Outcome:
+        done.append(plan)
+        return Outcome()
+
+    monkeypatch.setattr("chatops.deploy.apply.apply", apply)
+    monkeypatch.setattr("chatops.session.Session.prepare", lambda _: None)
+    monkeypatch.setattr("chatops.aws.Aws.account", "123456789012")
+    monkeypatch.setattr("chatops.local.server.ensure", lambda *_: ("http://127.0.0.1:1", "http://127.0.0.1:2"))
+    monkeypatch.setattr("chatops.session.forget_credentials", lambda: None)
+    monkeypatch.setattr("chatops.ops.addresses.outputs", lambda *_: {"websocket_url": "wss://x/demo", "http_urls": {}})
+    (folder / "config.yaml").write_text("")
+    return done
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command when this is the plan, at a terminal where somebody gives this answer, or without one."""
+
+    def run(plan: Plan, *arguments: str, answer: str | None = None) -> Result:
+        for verb in ("up", "down"):
+            monkeypatch.setattr(f"chatops.plans.{verb}", lambda *_, **__: plan)
+        monkeypatch.setattr(Output, "is_interactive", property(lambda _: answer is not None))
+        return CliRunner().invoke(cli.app, [*arguments, "--region", "ap-northeast-2"], input=f"{answer}\n")
+
+    return run
+
+
+@pytest.mark.parametrize(("plan", "deleted"), [(DELETING, OTHER.name), (REMOVING, f"{GROUP.name}: the route x")])
+def test_up_lists_what_it_deletes_and_goes_on_after_a_yes_alone(
+    run: Run, applied: list[Plan], plan: Plan, deleted: str
+) -> None:
+    refused = run(plan, "up", answer="n")
+    assert (refused.exit_code, applied) == (1, [])
+    listed, question = refused.stderr.splitlines()[-2:]
+    assert (listed, question) == (f"  - {deleted}", "Delete this? [y/N] No changes were made.")
+    assert run(plan, "up", answer="y").exit_code == 0
+    assert applied == [plan]
+
+
+@pytest.mark.parametrize("plan", [DELETING, REMOVING])
+def test_without_a_terminal_up_deletes_only_with_yes(run: Run, applied: list[Plan], plan: Plan) -> None:
+    refused = run(plan, "up")
+    assert (refused.exit_code, applied) == (2, [])
+    assert plan.deletions[0] in refused.stderr and "Pass --yes to continue." in refused.stderr
+    assert run(plan, "up", "--yes").exit_code == 0
+    assert applied == [plan]
+
+
+@pytest.mark.parametrize("answer", [None, "y"])
+def test_a_program_that_reads_json_is_told_what_would_be_deleted_and_has_to_say_yes(
+    run: Run, applied: list[Plan], answer: str | None
+) -> None:
+    refused = run(DELETING, "up", "--json", answer=answer)
+    (told,) = [json.loads(line) for line in refused.stdout.splitlines()]
+    assert (refused.exit_code, told["code"], applied) == (2, "nobody-to-ask", [])
+    assert OTHER.name in told["why"]
+    assert run(DELETING, "up", "--json", "--yes").exit_code == 0
+
+
+def test_creating_and_changing_go_on_without_a_terminal_and_a_change_without_a_question(
+    run: Run, applied: list[Plan]
+) -> None:
+    assert run(CREATING, "up").exit_code == 0
+    assert run(CHANGING, "up").exit_code == 0
+    assert run(CHANGING, "up", answer="n").exit_code == 0
+    assert run(CREATING, "up", answer="n").exit_code == 1
+    assert applied == [CREATING, CHANGING, CHANGING]
+
+
+def test_local_never_asks(run: Run, applied: list[Plan]) -> None:
+    for plan in (CREATING, DELETING, REMOVING):
+        assert run(plan, "up", "--local", answer="n").exit_code == 0
+    assert applied == [CREATING, DELETING, REMOVING]
+
+
+@pytest.mark.parametrize("more", [(), ("--yes",), ("--local",), ("--local", "--yes"), ("--json", "--yes")])
+def test_up_stops_before_any_change_whatever_the_answer_where_the_config_is_another(
+    run: Run, applied: list[Plan], more: tuple[str, ...]
+) -> None:
+    foreign = Plan((Step(OTHER, Action.DELETE),), {OTHER.name: Live({}, owner="websocket-chat")})
+    refused = run(foreign, "up", *more, answer="y")
+    assert (refused.exit_code, applied) == (2, [])
+    Path("config.yaml").unlink()
+    assert run(DELETING, "up", *more, answer="y").exit_code == 2
+    assert run(CHANGING, "up", *more, answer="y").exit_code == 0
+    assert applied == [CHANGING]
+
+
+@pytest.mark.parametrize("command", [("plan",), ("up", "--dry-run")])
+def test_a_plan_that_up_refuses_says_so(run: Run, applied: list[Plan], command: tuple[str, ...]) -> None:
+    Path("config.yaml").unlink()
+    shown = run(DELETING, *command)
+    assert OTHER.name in shown.stdout
+    assert "would stop" in shown.stderr and "built-in defaults would delete" in shown.stderr
+    assert json.loads(run(DELETING, *command, "--json").stdout)["refused"]["code"] == "defaults-would-delete"
+    assert run(DELETING, "plan", "--check").exit_code == 3
+    assert applied == []
+
+
+def test_down_lists_for_a_program_what_it_would_delete(run: Run, applied: list[Plan]) -> None:
+    refused = run(DELETING, "down", "--json")
+    told = json.loads(refused.stdout.splitlines()[-1])
+    assert (refused.exit_code, told["code"], applied) == (2, "nobody-to-ask", [])
+    assert OTHER.name in told["why"]
+
+
+def test_only_on_aws_up_says_that_the_chat_is_open_and_what_an_attack_would_cost(run: Run, applied: list[Plan]) -> None:
+    for more, told in (((), True), (("--endpoint-url", "http://127.0.0.1:1"), True), (("--local",), False)):
+        said = run(CHANGING, "up", *more).stderr
+        assert ("open to everyone" in said, "an hour" in said) == (told, told)
+    assert len(applied) == 3
+
+
+def test_the_summary_and_the_head_name_the_config_in_use(run: Run, applied: list[Plan]) -> None:
+    told = run(CHANGING, "up", "--json")
+    assert json.loads(told.stdout.splitlines()[-1])["config"] == "config.yaml"
+    assert "config config.yaml" in told.stderr
+    Path("config.yaml").unlink()
+    told = run(CHANGING, "up", "--json")
+    assert json.loads(told.stdout.splitlines()[-1])["config"] == "built-in defaults"
+    assert "config built-in defaults" in told.stderr
 
 
 def test_a_down_that_is_stopped_while_it_looks_again_still_tells_what_it_did(monkeypatch: pytest.MonkeyPatch) -> None:

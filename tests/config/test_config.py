@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
 from chatops import config as config_module
-from chatops.config import Config, load, shipped
+from chatops.config import Config, load, shipped, stack_id
 from chatops.errors import UsageError
+from chatops.resources.role import role_path
 
 from .reading import HTTP, read
 
@@ -109,3 +111,35 @@ def test_a_name_that_no_file_can_have_is_wrong_usage() -> None:
 def test_the_shipped_file_is_the_repositorys() -> None:
     root = Path(config_module.__file__).parents[2]
     assert shipped("config.yaml").read_bytes() == (root / "config.yaml").read_bytes()
+
+
+def test_a_config_says_where_it_comes_from(folder: Path) -> None:
+    assert (load().is_built_in, load().origin) == (True, "built-in defaults")
+    (folder / "config.yaml").write_text("")
+    assert (load().is_built_in, load().origin) == (False, "config.yaml")
+    other = Path("..") / folder.name / "config.yaml"
+    assert load(other).origin == str(other)
+
+
+def test_the_shipped_file_is_a_config_like_another_where_it_is_named_or_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = load(shipped("config.yaml"))
+    assert (named.is_built_in, named.origin) == (False, str(shipped("config.yaml")))
+    monkeypatch.chdir(shipped("config.yaml").parent)
+    assert (load().is_built_in, load().origin) == (False, "config.yaml")
+
+
+def test_another_prefix_or_another_stack_is_another_owner() -> None:
+    parts = ("", "a", "-", "_", "a-", "-a", "a-b", "ab")
+    pairs = [(prefix, stack) for prefix in parts for stack in (*parts[1:], "a.b", "-a-b")]
+    assert len({stack_id(*pair) for pair in pairs}) == len(pairs)
+    assert all(stack_id("", stack) == stack for _, stack in pairs), "a stack without a prefix keeps its tag"
+
+
+def test_an_owner_is_a_tag_value_and_part_of_a_role_arn_that_lambda_takes() -> None:
+    import botocore.session
+
+    longest = stack_id("p-" * 10, "s_." * 21 + "s")
+    model = botocore.session.get_session().get_service_model("lambda")
+    arn = f"arn:aws:iam::123456789012:role{role_path(longest, 'ap-northeast-2')}name"
+    assert re.fullmatch(model.shape_for("RoleArn").metadata["pattern"], arn)
+    assert re.fullmatch(r"[\w .:/=+@-]{1,256}", longest)

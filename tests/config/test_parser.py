@@ -47,7 +47,7 @@ def test_an_empty_http_apis_removes_them() -> None:
 )
 def test_the_prefix_stands_before_every_name_and_before_no_key(text: str) -> None:
     plain, config = read(""), read(text)
-    assert config.stack == "dev-websocket-chat"
+    assert config.stack == "dev-+websocket-chat"
     assert config.table.name == "dev-websocket-connections"
     assert config.websocket.name == "dev-websocket-api"
     assert [one.name for one in config.functions.values()] == [f"dev-{key}" for key in plain.functions]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chatops.deploy.plan import HIDDEN, Action, differences, observe
-from chatops.deploy.resource import PLACEHOLDER, Blocked, Change, Live, Look, Unseen
+from chatops.deploy.resource import PLACEHOLDER, Blocked, Change, Live, Look, Properties, Unseen
 
 from .fake_cloud import OURS, Cloud, Fault, Thing, actions, down, up
 
@@ -309,3 +309,35 @@ def test_what_hides_nothing_ends_the_plan() -> None:
 
     with pytest.raises(Fault, match="you may not look"):
         observe([Unreadable(OURS, "a")], Cloud(), hide=hide)
+
+
+class Box(Thing):
+    """A thing with content, of which an update deletes what is not wanted."""
+
+    def deletions(self, before: Properties, after: Properties) -> list[str]:
+        return [f"the content {one}" for one in before.get("content", ()) if one not in after.get("content", ())]
+
+
+def test_what_a_plan_deletes_are_resources_and_what_updates_and_adoptions_take_away() -> None:
+    cloud = Cloud()
+    cloud.put("thing.kept", content={"x": 1})
+    cloud.put("thing.updated", content={"x": 1, "y": 1})
+    cloud.put("thing.adopted", owner=None, content={"z": 1})
+    cloud.put("thing.old", content={"x": 1})
+    wanted = [Box(OURS, name, {"content": {"x": 1}}) for name in ("new", "kept", "updated", "adopted")]
+    plan = up(cloud, wanted, [Box(OURS, "old")], adopt=True)
+    assert plan.deletions == ["thing.updated: the content y", "thing.adopted: the content z", "thing.old"]
+    assert up(cloud, wanted[:2]).deletions == []
+
+
+def test_what_is_blocked_deletes_nothing() -> None:
+    cloud = Cloud()
+    cloud.put("thing.a", owner=None, content={"x": 1})
+    assert up(cloud, [Box(OURS, "a", {"content": {}})]).deletions == []
+
+
+def test_a_resource_of_another_stack_names_both_stacks() -> None:
+    cloud = Cloud()
+    cloud.put("thing.a", owner="dev-chat")
+    reason = up(cloud, [Thing("dev-+chat", "a")]).steps[0].reason
+    assert reason and "'dev-chat'" in reason and "'dev-+chat'" in reason

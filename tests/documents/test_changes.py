@@ -116,3 +116,16 @@ def test_a_value_that_may_be_a_secret_is_in_no_plan() -> None:
         {"path": "environment.DB_PASSWORD", "before": "(hidden)", "after": "(hidden)"},
         {"path": "memory", "before": 128, "after": 256},
     ]
+
+
+def test_a_step_lists_what_its_update_deletes() -> None:
+    removing = Step(LogGroup("chat", "send", 14), Action.UPDATE, removes=("the route x",))
+    assert documents.step_document(removing)["deletes"] == ["the route x"]
+    assert "deletes" not in documents.step_document(step(Action.UPDATE))
+
+
+def test_a_plan_that_up_refuses_says_so() -> None:
+    refusal = UsageError("a-code", "What", "why", "hint")
+    refused = {"code": "a-code", "what": "What", "why": "why", "hint": "hint"}
+    assert documents.plan_document(WHERE, Plan(()), refusal=refusal)["refused"] == refused
+    assert "refused" not in documents.plan_document(WHERE, Plan(()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -203,17 +204,25 @@ def test_a_life_that_no_signature_can_have_is_refused(closed: Chatops, life: str
     assert told.code == 2 and told.out == ""
 
 
-def test_up_says_in_one_line_that_the_chat_is_open_and_in_another_what_an_attack_would_cost(chatops: Chatops) -> None:
+def test_up_says_on_aws_alone_that_the_chat_is_open_and_what_an_attack_would_cost(
+    chatops: Chatops, ministack: str, reset_ministack: Callable[[], None]
+) -> None:
     told = chatops.must("up", "--local")
+    assert "open to everyone" not in told.err and "an hour" not in told.err
+    reset_ministack()
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "ap-northeast-2"}
+    remote = replace(chatops, environment=keys)
+    told = remote.must("up", "--endpoint-url", ministack)
     opened = [line for line in told.err.splitlines() if "open to everyone" in line]
     assert len(opened) == 1 and "auth: iam" in opened[0]
     assert len([line for line in told.err.splitlines() if "an hour" in line and "$" in line]) == 1
     assert "open to everyone" not in told.out
-    chatops.write_config(CLOSED)
-    told = chatops.must("up", "--local")
+    remote.write_config(CLOSED)
+    told = remote.must("up", "--endpoint-url", ministack)
     assert "open to everyone" not in told.err and "chatops invite" in told.err
-    document = chatops.run("up", "--local", "--json")
+    document = remote.run("up", "--endpoint-url", ministack, "--json")
     assert document.last["auth"] == "iam" and "an hour" not in document.out + document.err
+    reset_ministack()
 
 
 def test_opening_and_closing_a_chat_takes_one_up_each(chatops: Chatops) -> None:

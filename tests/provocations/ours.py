@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 
 from chatops import cli
+from chatops.deploy.plan import Action, Plan, Step
+from chatops.deploy.resource import Live
 from chatops.local.process import DidNotStart, Process
 from chatops.local.server import Local
 from chatops.ops import connections
 from chatops.ops.logs import Logs
+from chatops.resources.log_group import LogGroup
 from chatops.session import Options, Session
 
 from ..resources.stand import ScriptedAws
@@ -152,6 +155,26 @@ def rows(*ids: str) -> list[connections.Connection]:
     return [connections.Connection(one) for one in ids]
 
 
+def refused(one: Stranger, made: Plan, text: str | None) -> Told:
+    """What `up` tells of a plan that it refuses whatever the answer; without a text there is no config file."""
+    if text is not None:
+        one.writes(text)
+    one.patch.setattr("chatops.aws.Aws.account", ACCOUNT)
+    one.patch.setattr("chatops.session.Session.prepare", lambda _: None)
+    one.patch.setattr("chatops.plans.up", lambda *_, **__: made)
+    return one.types("up", "--yes")
+
+
+def defaults_would_delete(one: Stranger) -> Told:
+    mine = LogGroup("websocket-chat", "mine", 14)
+    return refused(one, Plan((Step(mine, Action.DELETE),)), None)
+
+
+def stack_of_another_config(one: Stranger) -> Told:
+    live = {"table.scores": Live({}, owner="chat"), "function.score": Live({}, owner="chat")}
+    return refused(one, Plan((), live), "stack: chat\n")
+
+
 OURS: Mapping[str, Callable[[Stranger], Told]] = {
     "wrong-usage": wrong_usage,
     "config": config,
@@ -163,6 +186,8 @@ OURS: Mapping[str, Callable[[Stranger], Told]] = {
     "not-beside-local": lambda one: one.types("up", "--local", "--profile", "work"),
     "no-endpoint": no_endpoint,
     "nobody-to-ask": lambda one: one.meets(lambda: Session(Options()).may("Delete it?", yes=False, unattended=False)),
+    "defaults-would-delete": defaults_would_delete,
+    "stack-of-another-config": stack_of_another_config,
     "extra-missing": extra_missing,
     "files-differ": files_differ,
     "no-duration": lambda one: one.types("logs", "--since", "soon"),

@@ -7,13 +7,14 @@ import json
 from types import SimpleNamespace
 
 import pytest
+from rich.cells import cell_len
 
 from chatops.deploy import events
 from chatops.deploy.plan import Action
 from chatops.errors import ConfigError, UsageError
 from chatops.render.output import Output
 
-from .screens import NAME, WHERE, Captured, at_a_terminal, is_plain
+from .screens import EVIL, NAME, WHERE, Captured, at_a_terminal, is_plain
 
 
 def test_an_error_goes_to_stderr_with_what_why_and_hint(capsys: Captured) -> None:
@@ -166,3 +167,31 @@ def test_what_aws_makes_a_command_wait_for_is_told_now_and_then(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [f"… lambda does not take ListTags now ({at} s)" for at in (0, 10, 20)]
+
+
+def head(capsys: Captured, note: str = "", **more: str) -> list[str]:
+    """The lines of a head."""
+    Output().head({**WHERE, **more}, note)
+    return capsys.readouterr().err.splitlines()
+
+
+def test_the_head_names_the_config_in_use_and_the_local_aws(capsys: Captured) -> None:
+    text = " ".join(head(capsys, "(the local AWS)", config="built-in defaults"))
+    assert "config built-in defaults" in text and text.endswith("(the local AWS)")
+
+
+@pytest.mark.parametrize(
+    "config", ["config.yaml", "a" * 300 + "/config.yaml", "가나다" * 50 + "/설정.yaml", "x" * 73, "y" * 74]
+)
+@pytest.mark.parametrize("stack", ["chat", "p-" * 10 + "+" + "s" * 64])
+def test_no_line_of_the_head_is_wider_than_80_columns(capsys: Captured, config: str, stack: str) -> None:
+    lines = head(capsys, "(the local AWS)", config=config, stack=stack)
+    assert max(map(cell_len, lines)) <= 80
+    shown = "  ".join(lines)
+    assert f"config {config[:10]}" in shown and config[-9:] in shown
+    assert (config in shown) == (cell_len(config) <= 73)
+    assert all(value in shown for value in (WHERE["account"], WHERE["region"], "(the local AWS)"))
+
+
+def test_the_path_in_the_head_is_safe_to_look_at(capsys: Captured) -> None:
+    assert all(map(is_plain, head(capsys, config=EVIL)))

@@ -8,8 +8,10 @@ import pytest
 
 from chatops.deploy.plan import Action, Plan, Step
 from chatops.deploy.resource import PLACEHOLDER, Change
+from chatops.errors import UsageError
 from chatops.render import plan as plan_shown
 from chatops.render.output import Output
+from chatops.resources.log_group import LogGroup
 
 from ..resources.stand import function
 from .screens import EVIL, NAME, WHERE, Captured, at_a_terminal, is_plain, step
@@ -87,7 +89,7 @@ def test_why_a_plan_is_blocked_goes_to_stderr(capsys: Captured) -> None:
     )
     out, err = capsys.readouterr()
     assert out == ""
-    assert "there are two" in err and "Delete one." in err and "Nothing was changed." in err
+    assert "there are two" in err and "Delete one." in err and "No changes were made." in err
     assert err.count(NAME) == 1
 
 
@@ -113,3 +115,21 @@ def test_the_files_from_outside_are_listed_for_a_person_and_for_a_program(capsys
     assert third.startswith("  /shared/") and is_plain(err)
     plan_shown.show(Output(as_json=True), WHERE, Plan(()), files)
     assert json.loads(capsys.readouterr().out)["outside_files"] == files
+
+
+def test_a_plan_that_up_refuses_is_shown_whole_and_says_so_on_stderr(capsys: Captured) -> None:
+    refusal = UsageError("a-code", "What", "why", "hint")
+    plan_shown.show(Output(), WHERE, Plan((step(Action.DELETE),)), refusal=refusal)
+    out, err = capsys.readouterr()
+    assert NAME in out
+    assert err.splitlines() == ["`up` would stop before any change:", "What: why", "→ hint"]
+
+
+def test_everything_that_a_plan_deletes_is_listed_on_stderr_and_is_safe_to_read(capsys: Captured) -> None:
+    removing = Step(LogGroup("chat", "send", 14), Action.UPDATE, removes=(f"the route {EVIL}",))
+    plan_shown.deletions(Output(), Plan((removing, step(Action.DELETE), step(Action.CREATE))))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert is_plain(err)
+    assert [line.partition(" ")[0] for line in err.splitlines()] == ["To", "", ""]
+    assert err.endswith(f"  - {NAME}\n")

@@ -205,3 +205,9 @@ def test_one_that_somebody_deleted_meanwhile_is_fine() -> None:
     aws = gateway(api("a"), delete_api=GONE)
     websocket().delete(aws, nothing)
     assert deleted(aws) == ["a"]
+
+
+def test_a_second_api_of_our_name_is_among_what_an_update_deletes() -> None:
+    aws = gateway(api("young", 1), api("oldest", 3), api("theirs", 9, stack=None))
+    assert plan(aws, websocket()).deletions == ["websocket_api.chat: the API young, a second one of this name"]
+    assert plan(gateway(api("oldest")), websocket()).deletions == []

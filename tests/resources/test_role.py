@@ -204,3 +204,15 @@ def test_a_role_that_goes_while_it_is_observed_is_not_there() -> None:
     gone = client_error("NoSuchEntity")
     iam = Scripted(get_role=found, list_role_policies=gone, get_role_policy=gone, list_attached_role_policies={})
     assert role().observe(ScriptedAws(iam=iam), exists({})) is None
+
+
+def test_policies_that_somebody_put_on_the_role_are_among_what_an_update_deletes(aws: StandAws) -> None:
+    up(aws, role())
+    assert plan(aws, role()).deletions == []
+    iam = aws.client("iam")
+    iam.put_role_policy(RoleName=NAME, PolicyName="theirs", PolicyDocument=json.dumps(ANYTHING))
+    arn = iam.create_policy(PolicyName="deleted-by-none", PolicyDocument=json.dumps(ANYTHING))["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=NAME, PolicyArn=arn)
+    inline, attached = plan(aws, role()).deletions
+    assert inline == f"role.{NAME}: the inline policy theirs"
+    assert attached == f"role.{NAME}: the attachment of {arn}"

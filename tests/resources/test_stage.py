@@ -13,6 +13,7 @@ from chatops.aws import STACK_TAG
 from chatops.deploy.plan import Action
 from chatops.deploy.resource import Blocked
 from chatops.resources.stage import HttpStage, WebSocketStage
+from chatops.resources.throttle import Limit
 
 from . import stand
 from .api_gateway import Seen, allowed, e2e, functions, gateway, owned_by
@@ -225,3 +226,25 @@ def test_the_stage_of_an_api_that_cannot_be_told_apart_is_never_touched() -> Non
     stage = WebSocketStage(STACK, stand.websocket(), {}, {})
     steps = {step.name: step.action for step in plan(aws, stage).steps}
     assert steps["websocket_api.chat"] is Action.BLOCKED
+
+
+@e2e
+def test_routes_and_stages_that_go_are_among_what_an_update_deletes(aws: StandAws) -> None:
+    up(aws, websocket_stage("more", "v1.0/x"))
+    assert plan(aws, websocket_stage("more", "v1.0/x", "new")).deletions == []
+    assert plan(aws, websocket_stage("more")).deletions == ["stage.chat: the route v1.0/x"]
+    renamed = websocket_stage("v1.0/x", api=replace(stand.websocket(), stage="prod"))
+    assert sorted(plan(aws, renamed).deletions) == ["stage.chat: the route more", "stage.chat: the stage demo"]
+    seen = Seen(aws, websocket_stage())
+    seen.gateway.create_route(ApiId=seen.api_id, RouteKey="byHand")
+    assert plan(aws, websocket_stage("more", "v1.0/x")).deletions == ["stage.chat: the route byHand"]
+
+
+@e2e
+def test_a_limit_that_goes_and_an_integration_that_no_route_leads_to_are_ordinary_changes(aws: StandAws) -> None:
+    up(aws, websocket_stage())
+    seen = Seen(aws, websocket_stage())
+    seen.gateway.create_integration(ApiId=seen.api_id, IntegrationType="MOCK")
+    changed = plan(aws, replace(websocket_stage(), limit=Limit(1, 1)))
+    assert changed.of(Action.UPDATE)
+    assert changed.deletions == []

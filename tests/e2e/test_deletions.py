@@ -1,0 +1,135 @@
+"""What `up` deletes: never another project's resources, and on AWS nothing that it did not ask about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..faults.bench import HANDLERS
+from .conftest import REGION, Boto, Chatops, Finished
+
+PROJECT = """
+table: {{name: {0}-connections}}
+functions:
+  {0}-connect: {{source: {1}/connect.py, allow: [dynamodb:PutItem]}}
+  {0}-send: {{source: {1}/send.py, allow: [dynamodb:Scan, execute-api:ManageConnections]}}
+websocket:
+  name: {0}-api
+  routes: {{$connect: {0}-connect, sendMessage: {0}-send}}
+http_apis: {{}}
+"""
+
+
+def project(name: str) -> str:
+    """The config of a project whose resources all have names of their own, in the default stack."""
+    return PROJECT.format(name, HANDLERS)
+
+
+@pytest.fixture
+def aws(ministack: str, reset_ministack: Callable[[], None]) -> Iterator[Boto]:
+    """Something that is AWS for chatops: no --local leads there."""
+    reset_ministack()
+    yield Boto({"AWS_ENDPOINT_URL": ministack, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"})
+    reset_ministack()
+
+
+@pytest.fixture
+def remote(tmp_path: Path, state: Path, aws: Boto) -> Callable[..., Finished]:
+    """Runs a command on that AWS, without a terminal."""
+    command = Chatops(tmp_path, state, {**aws.keys, "AWS_REGION": REGION})
+
+    def run(*arguments: str, config: str | None = None) -> Finished:
+        (tmp_path / "config.yaml").unlink(missing_ok=True)
+        if config is not None:
+            command.write_config(config)
+        return command.run(*arguments, "--endpoint-url", aws.endpoint_url)
+
+    return run
+
+
+def code_of(refused: Finished) -> Any:
+    """The code of the error that a command ended with."""
+    assert refused.code == 2, refused
+    return json.loads(refused.out.splitlines()[-1])["code"]
+
+
+def test_two_projects_of_one_stack_stop_before_any_change(remote: Callable[..., Finished], aws: Boto) -> None:
+    assert remote("up", config=project("one")).code == 0
+    before = aws.everything()
+    for more in ((), ("--yes",), ("--adopt", "--yes")):
+        assert code_of(remote("up", *more, "--json", config=project("two"))) == "stack-of-another-config"
+        assert code_of(remote("up", *more, "--json")) == "defaults-would-delete"
+    assert aws.everything() == before
+    assert remote("plan", "--check", config=project("one")).code == 0
+
+
+def test_the_same_holds_on_the_local_aws(chatops: Chatops, boto: Boto) -> None:
+    chatops.write_config(project("one"))
+    chatops.local("up")
+    before = boto.everything()
+    chatops.write_config(project("two"))
+    assert code_of(chatops.run("up", "--local", "--json")) == "stack-of-another-config"
+    (chatops.folder / "config.yaml").unlink()
+    assert code_of(chatops.run("up", "--local", "--json", "--yes")) == "defaults-would-delete"
+    assert boto.everything() == before
+
+
+def test_a_route_and_a_function_are_deleted_only_after_a_yes(remote: Callable[..., Finished], aws: Boto) -> None:
+    assert remote("up", config=project("one")).code == 0
+    before = aws.everything()
+    fewer = project("one").replace(", sendMessage: one-send", "")
+    refused = remote("up", config=fewer)
+    assert refused.code == 2
+    assert "stage.one-api: the route sendMessage" in refused.err
+    without = "\n".join(line for line in fewer.splitlines() if not line.startswith("  one-send"))
+    refused = remote("up", config=without)
+    assert refused.code == 2
+    assert "  - function.one-send\n" in refused.err
+    assert aws.everything() == before
+    assert remote("up", "--yes", config=without).code == 0
+    assert not [one for one in aws.everything() if "send" in one]
+
+
+def test_a_prefix_and_a_stack_that_spell_the_same_are_two_stacks(chatops: Chatops, boto: Boto) -> None:
+    chatops.write_config("prefix: dev-\nstack: chat\n")
+    chatops.local("up", "--smoke")
+    with_prefix = boto.everything()
+    chatops.write_config("stack: dev-chat\n")
+    chatops.local("up", "--smoke")
+    chatops.local("down")
+    assert sorted(boto.clear()) == sorted(with_prefix)
+    chatops.write_config("prefix: dev-\nstack: chat\n")
+    assert chatops.must("plan", "--local", "--check").code == 0
+
+
+def test_a_watch_refuses_in_each_round_and_goes_on_when_the_config_is_right_again(chatops: Chatops, boto: Boto) -> None:
+    chatops.write_config(project("one"))
+    watching = chatops.start("up", "--local", "--watch", "--json")
+    try:
+        assert watching.stdout
+
+        def after(config: str | None, wanted: str) -> dict[str, Any]:
+            """What is told first that has this in it, once the config is this."""
+            if config is None:
+                (chatops.folder / "config.yaml").unlink()
+            else:
+                chatops.write_config(config)
+            assert watching.stdout
+            return next(document for document in map(json.loads, watching.stdout) if wanted in document.get("code", ""))
+
+        assert next(one for one in map(json.loads, watching.stdout) if one["event"] == "summary")
+        before = boto.everything()
+        assert after(project("two"), "another-config")
+        assert after(None, "defaults-would-delete")
+        assert boto.everything() == before
+        chatops.write_config(project("one").replace("one-send: {", "one-send: {memory: 256, "))
+        summary = next(one for one in map(json.loads, watching.stdout) if one.get("event") == "summary")
+        assert (summary["updated"], summary["deleted"]) == (["function.one-send"], [])
+    finally:
+        watching.terminate()
+        _, told = watching.communicate(timeout=60)
+    assert "config built-in defaults" in told and "Traceback" not in told
