@@ -7,12 +7,11 @@ from dataclasses import replace
 from functools import partial
 
 from . import leftovers
-from .config import Table as TableConfig
 from .deploy import plan
 from .deploy.plan import Action, Plan, Step, observe
 from .deploy.resource import Blocked, Live, Resource, sharing
 from .resources.log_group import LogGroup
-from .resources.table import Table
+from .resources.table import OwnedTable, Table
 from .stack import Stack
 
 SERVICES = ("resourcegroupstaggingapi", "dynamodb", "logs", "apigatewayv2", "iam", "lambda")
@@ -59,14 +58,10 @@ def is_there(stack: Stack, seen: Plan) -> bool:
     return any(one and one.owner == stack.config.stack for one in seen.live.values())
 
 
-def tables(seen: Plan) -> list[TableConfig]:
-    """Every table of a plan that exists, of an earlier config too, with the key that it has."""
-    found = ((step.resource, seen.live.get(step.name)) for step in seen.steps)
-    return [
-        TableConfig(table.table, next(iter(live.properties["key"])))
-        for table, live in found
-        if isinstance(table, Table) and live
-    ]
+def tables(seen: Plan) -> list[OwnedTable]:
+    """Every table of a plan that exists and is the stack's own, of an earlier config too, with the key that it has."""
+    found = (step.resource.owned(seen.live.get(step.name)) for step in seen.steps if isinstance(step.resource, Table))
+    return [one for one in found if one]
 
 
 def _observe(

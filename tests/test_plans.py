@@ -82,13 +82,15 @@ def test_what_only_has_our_names_does_not_make_a_stack() -> None:
     assert plans.is_there(one, Plan((), {name: Live({}, owner="other"), "role.a": Live({}, owner="websocket-chat")}))
 
 
-def test_the_tables_of_a_plan_are_those_that_exist_each_by_the_key_that_it_has() -> None:
+def test_the_tables_of_a_plan_are_those_of_the_stack_that_exist_each_by_the_key_that_it_has() -> None:
     one = stack("table: {key: other}\n")
-    old, gone = Table("websocket-chat", "old", ""), Table("websocket-chat", "gone", "")
-    steps = tuple(Step(resource, Action.DELETE) for resource in (*one.resources, old, gone))
+    more = [Table("websocket-chat", name, "") for name in ("old", "gone", "untagged", "theirs")]
+    steps = tuple(Step(resource, Action.DELETE) for resource in (*one.resources, *more))
     live = {
-        "table.websocket-connections": Live({"key": {"connectionId": "S"}}),
-        "table.old": Live({"key": {"id": "S", "sort": "N"}}),
+        "table.websocket-connections": Live({"key": {"connectionId": "S"}}, owner="websocket-chat"),
+        "table.old": Live({"key": {"id": "S", "sort": "N"}}, owner="websocket-chat"),
+        "table.untagged": Live({"key": {"userId": "S"}}),
+        "table.theirs": Live({"key": {"connectionId": "S"}}, owner="other"),
     }
     found = [(table.name, table.key) for table in plans.tables(Plan(steps, live))]
     assert found == [("websocket-connections", "connectionId"), ("old", "id")]

@@ -100,6 +100,7 @@ class _Names:
         self.any_log_group = ("*",) if aws.endpoint_url else (aws.arn("logs", "log-group:*"),)
         self.new_functions = ("*",) if aws.endpoint_url else self.functions
         self.table_tags = ("*",) if aws.endpoint_url else self.tables
+        self.own_table_tags = ("*",) if aws.endpoint_url else self.table
         self.stage = aws.arn("execute-api", f"{api_id}/{config.websocket.stage}")
 
 
@@ -151,7 +152,9 @@ def _observe(names: _Names) -> Iterator[Need]:
 
 def _operate(names: _Names) -> Iterator[Need]:
     yield Need("apigateway", "GET", names.apis[:1])
-    yield Need("dynamodb", "DeleteItem Scan", names.table)
+    # DescribeTable and ListTagsOfResource: no item is read or deleted before the table proves to be the stack's.
+    yield Need("dynamodb", "DeleteItem DescribeTable Scan", names.table)
+    yield Need("dynamodb", "ListTagsOfResource", names.own_table_tags)
     methods = tuple(f"{names.stage}/{method}/@connections/*" for method in ("DELETE", "GET", "POST"))
     yield Need("execute-api", "ManageConnections", methods)
     if names.closed:

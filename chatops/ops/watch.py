@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .. import plans
-from . import addresses
+from . import addresses, ownership
 from .management import Management
 from .roster import Roster, read
 
@@ -51,9 +51,10 @@ class Watch:
     def look(self) -> Reading:
         """One look. What AWS refuses, or a network that is away, does not end it: only the first plan must come."""
         plan, trouble = self._planned()
-        roster = read(
-            self._stack.aws, self._stack.config.table, self._asked(plan), probe=self._probe, limit=self._limit
-        )
+        table = ownership.table_among(self._stack, plan.live)
+        roster = read(self._stack.aws, table, self._asked(plan), probe=self._probe, limit=self._limit)
+        if table is None:
+            roster = replace(roster, refusal=ownership.foreign_table(self._stack, plan.live))
         return Reading(plan, addresses.outputs(self._stack, plan.live), roster, roster.refusal or trouble)
 
     def looks(self) -> Iterator[Reading]:

@@ -10,10 +10,12 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chatops import plans
+from chatops.deploy.resource import Live
 from chatops.ops import addresses, watch
 from chatops.ops.connections import Connection
 from chatops.ops.roster import Roster
 from chatops.ops.watch import Watch
+from chatops.resources.table import Table
 
 AWAY = EndpointConnectionError(endpoint_url="https://x", error="refused")
 
@@ -25,13 +27,15 @@ class Stack:
         self.plans, self.urls, self.pauses = 0, "http://127.0.0.1:1/a/demo", list[float]()
         self.error: Exception | None = None
         self.aws: Any = SimpleNamespace(pause=self.pauses.append, stop=None, http=lambda *_: None)
-        self.config = SimpleNamespace(table=None)
+        self.table = Table("chat", "connections", "connectionId")
+        self.owner: str | None = "chat"
 
     def plan(self) -> Any:
         self.plans += 1
         if self.error:
             raise self.error
-        return SimpleNamespace(number=self.plans, live={})
+        table = Live({"key": {"connectionId": "S"}}, owner=self.owner)
+        return SimpleNamespace(number=self.plans, live={self.table.name: table})
 
 
 @pytest.fixture
@@ -47,9 +51,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """By what each look asked about the connections; the table has two thousand rows."""
     asked: list[Any] = []
 
-    def read(_: Any, __: Any, management: Any, **___: Any) -> Roster:
+    def read(_: Any, table: Any, management: Any, **__: Any) -> Roster:
         asked.append(management)
-        return Roster((Connection("a=", True),), 2000)
+        return Roster((Connection("a=", True),), 2000) if table else Roster()
 
     monkeypatch.setattr(watch, "read", read)
     return asked
@@ -109,3 +113,13 @@ def test_without_a_first_look_at_the_resources_there_is_nothing_to_watch(stack: 
 def test_many_rows_are_asked_about_less_often(stack: Any, asked: list[Any]) -> None:
     list(islice(Watch(stack).looks(), 2))
     assert stack.pauses == [1.0, 2000 / watch.ROWS_PER_SECOND]
+
+
+@pytest.mark.parametrize("owner", [None, "other"])
+def test_a_table_that_is_not_the_stacks_lists_nobody_and_says_so(
+    stack: Any, asked: list[Any], clock: SimpleNamespace, owner: str | None
+) -> None:
+    stack.owner = owner
+    reading: Any = Watch(stack).look()
+    assert reading.roster.rows == ()
+    assert reading.trouble.code == "table-not-ours"
