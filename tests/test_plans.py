@@ -14,7 +14,7 @@ from chatops.errors import ConfigError
 from chatops.resources.table import Table
 
 from .resources.stand import REGION, Scripted, ScriptedAws, client_error
-from .stacks import TWO_FUNCTIONS, nothing, stack
+from .stacks import API, TWO_FUNCTIONS, nothing, stack
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -149,3 +149,57 @@ def test_a_function_taken_out_of_the_config_is_deleted_with_its_role_and_log_gro
     assert deleted[0] == "function.old"
     assert sorted(deleted) == ["function.old", "log_group./aws/lambda/old", f"role.old-{REGION}"]
     assert all(step.action is Action.CREATE for step in plan.steps if step.name not in deleted)
+
+
+def test_what_an_earlier_config_may_have_left_has_a_step_only_where_it_exists_and_is_the_stacks() -> None:
+    gone, role = client_error("ResourceNotFoundException"), f"old-{REGION}"
+
+    class Iam(Scripted):
+        def get_role(self, RoleName: str) -> Any:  # noqa: N803
+            if RoleName != role:
+                raise client_error("NoSuchEntity")
+            tags = [{"Key": "chatops:stack", "Value": "websocket-chat"}]
+            return {"Role": {"Arn": "r", "AssumeRolePolicyDocument": {}, "Tags": tags}}
+
+    aws = ScriptedAws(
+        resourcegroupstaggingapi=Scripted(get_resources={}),
+        iam=Iam(
+            list_roles={"Roles": [{"RoleName": role}]},
+            list_role_policies={},
+            get_role_policy=gone,
+            list_attached_role_policies={},
+        ),
+        apigatewayv2=Scripted(get_apis={"Items": []}),
+        dynamodb=Scripted(describe_table=gone),
+        lambda_=Scripted(get_function=gone),
+        logs=Scripted(describe_log_groups={}),
+    )
+    one = stack(TWO_FUNCTIONS, aws)
+    steps = {step.name: step.action for step in plans.up(one).steps}
+    assert set(steps) - {resource.name for resource in one.resources} == {f"role.{role}"}
+
+
+@pytest.mark.parametrize("foreign", [[None], ["other"], [None, None]])
+def test_a_foreign_api_with_our_name_is_not_what_a_deletion_left(foreign: list[str | None]) -> None:
+    gone = client_error("ResourceNotFoundException")
+    apis = [
+        {**API, "ApiId": str(number), "Tags": {"chatops:stack": owner} if owner else {}}
+        for number, owner in enumerate(foreign)
+    ]
+    empty: dict[str, Any] = {"Items": []}
+    aws = ScriptedAws(
+        resourcegroupstaggingapi=Scripted(get_resources={}),
+        iam=Scripted(list_roles={}, get_role=client_error("NoSuchEntity")),
+        apigatewayv2=Scripted(
+            get_apis={"Items": apis},
+            get_routes=empty,
+            get_integrations=empty,
+            get_stages={"Items": [{"StageName": "x"}]},
+        ),
+        dynamodb=Scripted(describe_table=gone),
+        lambda_=Scripted(get_function=gone),
+        logs=Scripted(describe_log_groups={}),
+    )
+    one = stack(TWO_FUNCTIONS, aws)
+    assert plans.remains(one, one.doomed) == []
+    assert plans.down(one).of(Action.DELETE) == []
