@@ -76,6 +76,11 @@ class _Names:
 
         self.apis_anywhere = tuple(anywhere("apigateway", path, "") for path in ("/apis", "/apis/*"))
         self.table_anywhere = (anywhere("dynamodb", f"table/{config.table.name}", aws.account),)
+        groups_anywhere = [f"log-group:/aws/lambda/{one}{end}" for one in functions for end in ("", ":*")]
+        self.log_groups_anywhere = tuple(anywhere("logs", one, aws.account) for one in groups_anywhere)
+        any_group = anywhere("logs", "log-group:*", aws.account)
+        self.any_log_group_anywhere = ("*",) if aws.endpoint_url else (any_group,)
+        self.roles_anywhere = (aws.arn("iam", f"role{role_path(config.stack, '*')}*", region=False),)
         self.functions_anywhere = tuple(anywhere("lambda", f"function:{one}", aws.account) for one in functions)
         self.gateway_account = (aws.arn("apigateway", "/account", account=False),)
         callers = tuple(aws.arn("iam", f"{kind}/*", region=False) for kind in ("role", "user"))
@@ -175,6 +180,9 @@ def _diagnose(names: _Names) -> Iterator[Need]:
     yield Need("apigateway", "GET", names.apis_anywhere)
     yield Need("dynamodb", "DescribeTable ListTagsOfResource", names.table_anywhere)
     yield Need("lambda", "GetFunction ListTags", names.functions_anywhere)
+    yield Need("iam", "GetRole", names.roles_anywhere)
+    yield Need("logs", "DescribeLogGroups", names.any_log_group_anywhere)
+    yield Need("logs", "ListTagsForResource", names.log_groups_anywhere)
 
 
 NEEDS = {"deploy": _deploy, "observe": _observe, "operate": _operate, "diagnose": _diagnose}
