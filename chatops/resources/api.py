@@ -75,7 +75,7 @@ class Api(Resource):
         if not foreign:
             return None
         ids = ", ".join(sorted(foreign))
-        return f"left alone: {ids}, which has the same name and does not carry the tag {STACK_TAG}={self.stack}"
+        return f"left alone: {ids} (the same name, without the tag {STACK_TAG}={self.stack})"
 
     def addresses(self, aws: Aws, api_id: str) -> dict[str, str]:
         """The addresses that others may want, by output name."""
