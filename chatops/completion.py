@@ -106,14 +106,16 @@ def _options(typed: dict[str, Any]) -> Options:
 def _connections(session: Session) -> list[Offer]:
     from datetime import datetime, timezone
 
-    from .ops import connections
+    from .ops import connections, ownership
+    from .stack import Stack
     from .times import duration
 
-    table, found = session.config.table, list[connections.Connection]()
+    found = list[connections.Connection]()
 
     def look() -> None:
         with suppress(Exception):
-            found.extend(connections.some(_aws(session), table.name, table.key, MOST))
+            stack = Stack(session.config, _aws(session))
+            found.extend(connections.some(stack.aws, ownership.owned_table(stack), MOST))
 
     # Left to itself when it takes too long: it ends with the process, whatever it waits for.
     thread = Thread(target=look, name="completion", daemon=True)

@@ -8,13 +8,12 @@ from functools import partial
 
 from . import leftovers
 from .aws import STACK_TAG
-from .config import Table as TableConfig
 from .deploy import plan
 from .deploy.plan import Action, Plan, Step, observe
 from .deploy.resource import Blocked, Live, Resource, sharing
 from .errors import UsageError
 from .resources.log_group import LogGroup
-from .resources.table import Table
+from .resources.table import OwnedTable, Table
 from .stack import Stack
 
 SERVICES = ("resourcegroupstaggingapi", "dynamodb", "logs", "apigatewayv2", "iam", "lambda")
@@ -24,10 +23,15 @@ LOOKS = 4
 
 
 def up(stack: Stack, *, adopt: bool = False) -> Plan:
-    """What makes AWS equal to the config."""
+    """What makes AWS equal to the config.
+
+    Where a function of an earlier config may be left, its role and log group are looked for too. What turns out not to
+    exist, or not to be the stack's, has no step.
+    """
     left, observed = _observe(stack, stack.resources, hearsay=True)
     made = plan.plan_up(stack.resources, left, observed, stack.aws, adopt=adopt)
-    return replace(made, steps=tuple(_spare_rows(stack, step) for step in made.steps))
+    steps = (step for step in made.steps if step.action is not Action.KEEP or step.resource not in left)
+    return replace(made, steps=tuple(_spare_rows(stack, step) for step in steps))
 
 
 def down(stack: Stack) -> Plan:
@@ -37,23 +41,27 @@ def down(stack: Stack) -> Plan:
 
 
 def remains(stack: Stack, deleted: Sequence[Resource] = ()) -> list[str]:
-    """The names of what exists of this stack and is its own, and of what was `deleted` and is back without a tag.
+    """The names of what exists of this stack and is its own, and of log groups that were `deleted` and are back.
 
-    A function's last invocation can bring its log group back: that one is deleted again.
+    A function's last invocation can bring its log group back, without a tag: that one is deleted again. Anything else
+    without the tag is someone else's, such as an API with the same name.
     """
     aws = stack.aws
     for look in range(LOOKS):
         left, observed = _observe(stack, stack.doomed, glance=True)
         unseen = [one for one in deleted if one.name not in observed and isinstance(one, LogGroup)]
         observed |= observe(unseen, aws)
-        back = [one for one in deleted if _may_be_ours(observed.get(one.name), stack.config.stack)]
-        groups = [one for one in back if isinstance(one, LogGroup)]
+        groups = [
+            one
+            for one in deleted
+            if isinstance(one, LogGroup) and _may_be_ours(observed.get(one.name), stack.config.stack)
+        ]
         if not groups or look == LOOKS - 1:
             break
         aws.together(*(partial(one.delete, aws, lambda _: None) for one in groups))
         aws.pause(1.0)
     ours = [step.resource for step in plan.plan_down([*stack.doomed, *left], observed).of(Action.DELETE)]
-    return sorted({one.name for one in (*ours, *back)})
+    return sorted({one.name for one in (*ours, *groups)})
 
 
 def is_there(stack: Stack, seen: Plan) -> bool:
@@ -95,14 +103,10 @@ def _listed(text: str, names: Sequence[str]) -> str:
     return "\n".join([text, *(f"- {one}" for one in names)])
 
 
-def tables(seen: Plan) -> list[TableConfig]:
-    """Every table of a plan that exists, of an earlier config too, with the key that it has."""
-    found = ((step.resource, seen.live.get(step.name)) for step in seen.steps)
-    return [
-        TableConfig(table.table, next(iter(live.properties["key"])))
-        for table, live in found
-        if isinstance(table, Table) and live
-    ]
+def tables(seen: Plan) -> list[OwnedTable]:
+    """Every table of a plan that exists and is the stack's own, of an earlier config too, with the key that it has."""
+    found = (step.resource.owned(seen.live.get(step.name)) for step in seen.steps if isinstance(step.resource, Table))
+    return [one for one in found if one]
 
 
 def _observe(

@@ -50,8 +50,7 @@ class Stack:
 
     def _resources(self, packages: Mapping[str, Package]) -> list[Resource]:
         config, name, region = self.config, self.config.stack, self.aws.region
-        table = Table(name, config.table.name, config.table.key)
-        websocket, web = self.websocket, self.web
+        table, websocket, web = self.table, self.websocket, self.web
         functions: dict[str, Function] = {}
         for key, one in config.functions.items():
             log_group = LogGroup(name, one.name, one.log_retention)
@@ -100,6 +99,11 @@ class Stack:
             *made,
             *stages,
         ]
+
+    @cached_property
+    def table(self) -> Table:
+        """The table of connections."""
+        return Table(self.config.stack, self.config.table.name, self.config.table.key)
 
     @cached_property
     def websocket(self) -> WebSocketApi:

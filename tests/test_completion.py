@@ -19,8 +19,10 @@ from typing import Any
 import boto3
 import pexpect
 import pytest
+from botocore.client import BaseClient
 
 from chatops import completion
+from chatops.aws import STACK_TAG
 
 SEOUL = "ap-northeast-2"
 TABLE = "websocket-connections"
@@ -101,8 +103,10 @@ def test_a_name_that_a_shell_would_obey_is_not_offered(name: str, monkeypatch: p
 
 
 @pytest.fixture
-def put(moto: Callable[[], None]) -> Iterator[Callable[..., None]]:
+def put(moto: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Puts rows into the table of connections, each connected so many seconds ago."""
+    # A busy machine may take longer than a shell waits.
+    monkeypatch.setattr(completion, "LIMIT", 60.0)
     dynamodb = boto3.client("dynamodb", region_name=SEOUL)
     key = "connectionId"
     dynamodb.create_table(
@@ -110,6 +114,7 @@ def put(moto: Callable[[], None]) -> Iterator[Callable[..., None]]:
         KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
+        Tags=[{"Key": STACK_TAG, "Value": "websocket-chat"}],
     )
 
     def put(connection_id: str, ago: int | None = None, **more: str) -> None:
@@ -156,6 +161,28 @@ def test_no_more_than_one_look_at_the_table_is_taken(put: Callable[..., None], m
     for one in ("A=", "B=", "C="):
         put(one)
     assert len(completion.connection_ids(typed(region=SEOUL), "")) == 2
+
+
+@pytest.mark.parametrize("owner", ["other-stack", None])
+def test_ids_of_a_table_that_is_not_the_stacks_are_neither_read_nor_offered(
+    put: Callable[..., None], monkeypatch: pytest.MonkeyPatch, owner: str | None
+) -> None:
+    put("Ab=")
+    arn = f"arn:aws:dynamodb:{SEOUL}:123456789012:table/{TABLE}"
+    dynamodb = boto3.client("dynamodb", region_name=SEOUL)
+    dynamodb.untag_resource(ResourceArn=arn, TagKeys=[STACK_TAG])
+    if owner:
+        dynamodb.tag_resource(ResourceArn=arn, Tags=[{"Key": STACK_TAG, "Value": owner}])
+    calls = list[str]()
+    call = BaseClient._make_api_call
+
+    def record(client: Any, operation: str, arguments: Any) -> Any:
+        calls.append(operation)
+        return call(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", record)
+    assert completion.connection_ids(typed(region=SEOUL), "") == []
+    assert "DescribeTable" in calls and "Scan" not in calls
 
 
 def test_without_a_table_nothing_is_offered(moto: Callable[[], None]) -> None:

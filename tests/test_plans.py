@@ -18,7 +18,7 @@ from chatops.resources.table import Table
 from chatops.stack import Stack
 
 from .resources.stand import REGION, Scripted, ScriptedAws, client_error
-from .stacks import TWO_FUNCTIONS, nothing, stack
+from .stacks import API, TWO_FUNCTIONS, nothing, stack
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -133,13 +133,15 @@ def test_what_is_shared_only_by_name_and_carries_another_tag_does_not_count() ->
     assert "c.yaml" in found.why and "c.yaml" in found.hint
 
 
-def test_the_tables_of_a_plan_are_those_that_exist_each_by_the_key_that_it_has() -> None:
+def test_the_tables_of_a_plan_are_those_of_the_stack_that_exist_each_by_the_key_that_it_has() -> None:
     one = stack("table: {key: other}\n")
-    old, gone = Table("websocket-chat", "old", ""), Table("websocket-chat", "gone", "")
-    steps = tuple(Step(resource, Action.DELETE) for resource in (*one.resources, old, gone))
+    more = [Table("websocket-chat", name, "") for name in ("old", "gone", "untagged", "theirs")]
+    steps = tuple(Step(resource, Action.DELETE) for resource in (*one.resources, *more))
     live = {
-        "table.websocket-connections": Live({"key": {"connectionId": "S"}}),
-        "table.old": Live({"key": {"id": "S", "sort": "N"}}),
+        "table.websocket-connections": Live({"key": {"connectionId": "S"}}, owner="websocket-chat"),
+        "table.old": Live({"key": {"id": "S", "sort": "N"}}, owner="websocket-chat"),
+        "table.untagged": Live({"key": {"userId": "S"}}),
+        "table.theirs": Live({"key": {"connectionId": "S"}}, owner="other"),
     }
     found = [(table.name, table.key) for table in plans.tables(Plan(steps, live))]
     assert found == [("websocket-connections", "connectionId"), ("old", "id")]
@@ -198,3 +200,57 @@ def test_a_function_taken_out_of_the_config_is_deleted_with_its_role_and_log_gro
     assert deleted[0] == "function.old"
     assert sorted(deleted) == ["function.old", "log_group./aws/lambda/old", f"role.old-{REGION}"]
     assert all(step.action is Action.CREATE for step in plan.steps if step.name not in deleted)
+
+
+def test_what_an_earlier_config_may_have_left_has_a_step_only_where_it_exists_and_is_the_stacks() -> None:
+    gone, role = client_error("ResourceNotFoundException"), f"old-{REGION}"
+
+    class Iam(Scripted):
+        def get_role(self, RoleName: str) -> Any:  # noqa: N803
+            if RoleName != role:
+                raise client_error("NoSuchEntity")
+            tags = [{"Key": "chatops:stack", "Value": "websocket-chat"}]
+            return {"Role": {"Arn": "r", "AssumeRolePolicyDocument": {}, "Tags": tags}}
+
+    aws = ScriptedAws(
+        resourcegroupstaggingapi=Scripted(get_resources={}),
+        iam=Iam(
+            list_roles={"Roles": [{"RoleName": role}]},
+            list_role_policies={},
+            get_role_policy=gone,
+            list_attached_role_policies={},
+        ),
+        apigatewayv2=Scripted(get_apis={"Items": []}),
+        dynamodb=Scripted(describe_table=gone),
+        lambda_=Scripted(get_function=gone),
+        logs=Scripted(describe_log_groups={}),
+    )
+    one = stack(TWO_FUNCTIONS, aws)
+    steps = {step.name: step.action for step in plans.up(one).steps}
+    assert set(steps) - {resource.name for resource in one.resources} == {f"role.{role}"}
+
+
+@pytest.mark.parametrize("foreign", [[None], ["other"], [None, None]])
+def test_a_foreign_api_with_our_name_is_not_what_a_deletion_left(foreign: list[str | None]) -> None:
+    gone = client_error("ResourceNotFoundException")
+    apis = [
+        {**API, "ApiId": str(number), "Tags": {"chatops:stack": owner} if owner else {}}
+        for number, owner in enumerate(foreign)
+    ]
+    empty: dict[str, Any] = {"Items": []}
+    aws = ScriptedAws(
+        resourcegroupstaggingapi=Scripted(get_resources={}),
+        iam=Scripted(list_roles={}, get_role=client_error("NoSuchEntity")),
+        apigatewayv2=Scripted(
+            get_apis={"Items": apis},
+            get_routes=empty,
+            get_integrations=empty,
+            get_stages={"Items": [{"StageName": "x"}]},
+        ),
+        dynamodb=Scripted(describe_table=gone),
+        lambda_=Scripted(get_function=gone),
+        logs=Scripted(describe_log_groups={}),
+    )
+    one = stack(TWO_FUNCTIONS, aws)
+    assert plans.remains(one, one.doomed) == []
+    assert plans.down(one).of(Action.DELETE) == []

@@ -52,19 +52,20 @@ def prune(session: Session) -> None:
 
     Example: [bold]chatops prune[/bold]
     """
-    from ..ops import connections
-    from ..ops.management import Management
+    from ..ops import connections, ownership
 
     session.head()
-    management, table = Management.of(session.stack), session.config.table
-    found = connections.probe(management, connections.rows(session.aws, table.name, table.key))
+    table, management = ownership.owned_chat(session.stack)
+    found = connections.probe(management, connections.rows(session.aws, table))
     session.interrupt.so_far = "Some rows may be deleted already: run `chatops prune` again for the rest."
-    deleted, young = connections.prune(session.aws, table.name, table.key, found)
+    deleted, young, kept = connections.prune(session.aws, table, found)
     live = sum(one.is_live is True for one in found)
     text = f"Deleted {deleted} stale rows; {live} connections are live."
     if young:
         text += f" {young} rows are too young to tell: run it again in half a minute."
-    session.output.result({"deleted": deleted, "live": live, "too_young": young}, text)
+    if kept:
+        text += f" Kept {kept} items that do not prove to be rows of closed connections."
+    session.output.result({"deleted": deleted, "live": live, "too_young": young, "kept": kept}, text)
 
 
 @command(app)
@@ -79,8 +80,7 @@ def kick(
 
     Example: [bold]chatops kick --idle 5m[/bold]
     """
-    from ..ops import connections
-    from ..ops.management import Management
+    from ..ops import connections, ownership
     from ..times import seconds
 
     if sum((bool(ids), everyone, idle is not None)) != 1:
@@ -92,8 +92,8 @@ def kick(
         )
     idle_seconds = None if idle is None else seconds(idle)
     session.head()
-    management, table = Management.of(session.stack), session.config.table
-    found = list(connections.rows(session.aws, table.name, table.key))
+    table, management = ownership.owned_chat(session.stack)
+    found = list(connections.rows(session.aws, table))
     chosen = connections.named(found, ids) if ids else connections.probe(management, found)
     if idle_seconds is not None:
         chosen = connections.idle_for(chosen, idle_seconds)
@@ -122,12 +122,11 @@ def send(
 
     Example: [bold]chatops send "The chat restarts in five minutes."[/bold]
     """
-    from ..ops import connections
-    from ..ops.management import Management
+    from ..ops import connections, ownership
 
     session.head()
-    management, table = Management.of(session.stack), session.config.table
-    found = list(connections.rows(session.aws, table.name, table.key))
+    table, management = ownership.owned_chat(session.stack)
+    found = list(connections.rows(session.aws, table))
     chosen = connections.named(found, [to]) if to is not None else found
     session.interrupt.so_far = "Some may have got the message already: sent again, it reaches them twice."
     tally = connections.send(management, chosen, message)
@@ -199,18 +198,18 @@ def smoke_test(session: Session, clients: int = 2, *, settles: float = 0.0) -> i
     A run that fails is made again for `settles` seconds: so long a change may take to be true everywhere.
     """
     require(*NEEDED_TO_CONNECT)
-    from ..ops import access, addresses, smoke
+    from ..ops import access, addresses, ownership, smoke
     from ..ops.doctor import WHAT_RUNS, examine
     from ..ops.doctor.finding import Severity
-    from ..ops.management import Management
     from ..ops.own_rows import OwnRows
     from ..render.smoke import show
 
     session.interrupt.so_far = "The clients of the smoke test have left the chat."
-    address, management, ends = addresses.url(session.stack), Management.of(session.stack), time.monotonic() + settles
+    address, ends = addresses.url(session.stack), time.monotonic() + settles
+    table, management = ownership.owned_chat(session.stack)
     pause = 2.0
     while True:
-        own = OwnRows(session.aws, session.config.table, management)
+        own = OwnRows(session.aws, table, management)
         report = smoke.run(lambda: access.signed_websocket_url(session.stack, address), own, clients)
         if report.ok or time.monotonic() >= ends:
             break

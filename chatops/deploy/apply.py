@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,16 +139,29 @@ def _settled(
 def _shown(
     step: Step, desired: Properties | None, aws: Any, look: Look, stop: threading.Event, limit: float
 ) -> tuple[Live | None, list[Change]]:
-    """What AWS shows, and what of it is still different after `limit` seconds, or when the run is stopped."""
+    """What AWS shows, and what of it is still different after `limit` seconds, or when the run is stopped.
+
+    A deletion has ended when nothing is left that the stack owns: names need not be unique.
+    """
     deadline, pause = time.monotonic() + limit, 0.1
     while True:
-        with sharing(glance=True) if desired is None else nullcontext():
-            live = step.resource.observe(aws, look)
+        live = _owned_rest(step.resource, aws, look) if desired is None else step.resource.observe(aws, look)
         left = _still_different(step.resource, live, desired)
         if not left or stop.is_set() or time.monotonic() >= deadline:
             return live, left
         stop.wait(pause)
         pause = min(pause * 2, 2.0)
+
+
+def _owned_rest(resource: Resource, aws: Any, look: Look) -> Live | None:
+    """Return what is left of a resource and is the stack's own."""
+    try:
+        with sharing(glance=True):
+            live = resource.observe(aws, look)
+    except Blocked:
+        # Only what is not the stack's is ambiguous.
+        return None
+    return live if live and live.owner == resource.stack else None
 
 
 def _still_different(resource: Resource, live: Live | None, desired: Properties | None) -> list[Change]:

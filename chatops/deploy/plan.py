@@ -222,7 +222,7 @@ def _down_step(resource: Resource, seen: Live | Blocked | None) -> Step:
     if seen.owner != resource.stack:
         owner = f"the stack {seen.owner!r}" if seen.owner else "somebody else: it carries no chatops tag"
         return Step(resource, Action.KEEP, reason=f"it belongs to {owner}")
-    return Step(resource, Action.DELETE, tuple(differences(seen.properties, {})))
+    return Step(resource, Action.DELETE, tuple(differences(seen.properties, {})), reason=seen.note)
 
 
 def _ordered(resources: Iterable[Resource]) -> list[Resource]:

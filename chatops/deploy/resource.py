@@ -25,12 +25,14 @@ class Live:
     """A resource as it exists now.
 
     `properties` use the words of `Resource.desired`; `outputs` are the values that others need (ids, URLs);
-    `owner` is the stack in its ownership tag, or nothing when it carries none.
+    `owner` is the stack in its ownership tag, or nothing when it carries none. `note` is what a deletion says of
+    something else with the same name, which it leaves alone.
     """
 
     properties: Properties
     outputs: Mapping[str, str] = field(default_factory=dict)
     owner: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)

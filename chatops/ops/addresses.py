@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..aws import STACK_TAG
 from ..config import WEBSOCKET_URL, Config
 from ..config.reader import question
 from ..deploy.resource import Live
@@ -51,25 +52,33 @@ def page(config: Config) -> str:
 
 
 def connections(stack: Stack) -> str:
-    """The @connections endpoint. Raises ChatopsError when there is no chat."""
+    """The @connections endpoint. Raises ChatopsError when there is no chat, or none of the stack's own."""
     return _found(stack, stack.websocket).outputs["connections_url"]
 
 
 def connections_among(stack: Stack, live: Mapping[str, Live | None]) -> str | None:
     """The @connections endpoint, when the WebSocket API is among what is live and is ours."""
     api = live.get(stack.websocket.name)
-    return api.outputs["connections_url"] if api and api.owner == stack.config.stack else None
+    return api.outputs["connections_url"] if api and api.owner == stack.websocket.stack else None
 
 
 def outputs(stack: Stack, live: Mapping[str, Live | None]) -> dict[str, Any]:
-    """The addresses that a stack gives its users, as far as what they lead to is live."""
-    api = live.get(stack.websocket.name)
-    urls = {}
-    for key, one in stack.web.items():
-        found = live.get(one.name)
-        if found:
-            urls[key] = found.outputs["http_url"]
-    return {"websocket_url": api.outputs["websocket_url"] if api else None, "http_urls": urls}
+    """The addresses that a stack gives its users, as far as what they lead to is live and the stack's own."""
+
+    def owned(api: Api) -> Live | None:
+        found = live.get(api.name)
+        return found if found and found.owner == api.stack else None
+
+    websocket, web = owned(stack.websocket), {key: owned(one) for key, one in stack.web.items()}
+    return {
+        "websocket_url": websocket.outputs["websocket_url"] if websocket else None,
+        "http_urls": {key: found.outputs["http_url"] for key, found in web.items() if found},
+    }
+
+
+def whose(live: Live) -> str:
+    """Return whose resource it is, in words: another stack's, or one without an ownership tag."""
+    return f"its tag {STACK_TAG} names the stack {live.owner!r}" if live.owner else f"it carries no tag {STACK_TAG}"
 
 
 def not_deployed(stack: Stack, resource: str = "", why: str = "") -> ChatopsError:
@@ -85,6 +94,14 @@ def not_deployed(stack: Stack, resource: str = "", why: str = "") -> ChatopsErro
 
 def _found(stack: Stack, api: Api) -> Live:
     live = api.observe(stack.aws, lambda _: None)
-    if not live or live.owner != stack.config.stack:
+    if not live:
         raise not_deployed(stack, api.name)
+    if live.owner != api.stack:
+        name = "Choose another name or prefix in the config, then run `chatops up`."
+        raise ChatopsError(
+            "api-not-ours",
+            f"The API {api.api} does not belong to this stack",
+            whose(live),
+            name if live.owner else f"{name} If this one is the stack's, run `chatops up --adopt`.",
+        )
     return live

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, NamedTuple
+
+from botocore.exceptions import ClientError
 
 from ..aws import Aws
-from ..aws.refusal import absent_is_fine
+from ..aws.refusal import absent_is_fine, code
 from ..errors import UsageError
-from .management import Management
+from ..resources.table import OwnedTable
+from .management import InvalidConnectionId, Management
 
 IDLE_LIMIT, LIFE_LIMIT = timedelta(minutes=10), timedelta(hours=2)
 """After which API Gateway closes a connection.
@@ -20,6 +23,12 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 """
 CONNECTING = timedelta(seconds=30)
 """How long a handshake may last. Its row exists before it, and until it ends API Gateway says that it is gone."""
+CONNECTION_ID = re.compile(r"[\w+/-]{11,31}=", re.ASCII)
+"""The form of a connection id. API Gateway's are 11 bytes in URL-safe Base64 (`L0SM9cOFvHcCIhw=`); no document fixes
+their length, so some more and some fewer characters pass.
+"""
+ROW_ATTRIBUTES = {"connectedAt": "S", "expiresAt": "N"}
+"""The attributes that handlers/connect.py writes beside the key, with their types; AWS's tutorial writes neither."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,12 @@ class Connection:
     last_active_at: datetime | None = None
     source_ip: str | None = None
     user_agent: str | None = None
+    written_at: str | None = field(default=None, compare=False)
+    """The row's connectedAt as it is written there."""
+    is_row: bool = field(default=False, compare=False)
+    """Whether the item has the id and the attributes of a row that a connect function writes."""
+    is_gone: bool = field(default=False, compare=False)
+    """Whether API Gateway answered 410 for the id. A stale row without that may hold an id that was never issued."""
 
     @property
     def state(self) -> str:
@@ -74,28 +89,38 @@ class Tally:
     reached: tuple[Connection, ...] = ()
 
 
-def rows(aws: Aws, table: str, key: str) -> Iterator[Connection]:
-    """Every row of the table, page by page; none when there is no table, or when its key is another one.
+class Pruned(NamedTuple):
+    """How many rows were deleted, and how many stale ones were kept on purpose."""
 
-    Nobody is asked whether it is live.
+    deleted: int
+    too_young: int
+    """Rows whose handshake may not have ended."""
+    kept: int
+    """Items that do not prove to be a closed connection's row: another form of id, other attributes, or no 410."""
+
+
+def rows(aws: Aws, table: OwnedTable) -> Iterator[Connection]:
+    """Yield every row of the table, page by page; none when the table does not exist (any more).
+
+    API Gateway is not asked whether the connections are live.
     """
     with absent_is_fine():
-        for item in aws.pages("dynamodb", "scan", "Items", TableName=table, ConsistentRead=True):
-            yield from _connection(item, key)
+        for item in aws.pages("dynamodb", "scan", "Items", TableName=table.name, ConsistentRead=True):
+            yield from _connection(item, table.key)
 
 
-def some(aws: Aws, table: str, key: str, most: int) -> list[Connection]:
+def some(aws: Aws, table: OwnedTable, most: int) -> list[Connection]:
     """Rows of one look at the table, so many at most, and perhaps without the latest; as `rows` gives them."""
     with absent_is_fine():
-        items = aws.client("dynamodb").scan(TableName=table, Limit=most)["Items"]
-        return [one for item in items for one in _connection(item, key)]
+        items = aws.client("dynamodb").scan(TableName=table.name, Limit=most)["Items"]
+        return [one for item in items for one in _connection(item, table.key)]
     return []
 
 
-def count(aws: Aws, table: str) -> int:
+def count(aws: Aws, table: OwnedTable) -> int:
     """The number of rows, without reading what is in them."""
     with absent_is_fine():
-        pages = aws.client("dynamodb").get_paginator("scan").paginate(TableName=table, Select="COUNT")
+        pages = aws.client("dynamodb").get_paginator("scan").paginate(TableName=table.name, Select="COUNT")
         return sum(page["Count"] for page in pages)
     return 0
 
@@ -104,17 +129,20 @@ def probe(management: Management, connections: Iterable[Connection]) -> list[Con
     """The same connections, each asked about: live with what API Gateway knows of it, or stale."""
 
     def ask(row: Connection) -> Connection:
-        found = management.get(row.connection_id)
-        if found is None:
+        try:
+            found = management.get(row.connection_id)
+        except InvalidConnectionId:
             return replace(row, is_live=False)
+        if found is None:
+            return replace(row, is_live=False, is_gone=True)
         identity = found.get("identity", {})
-        return Connection(
-            row.connection_id,
-            True,
-            _time(found.get("connectedAt")) or row.connected_at,
-            _time(found.get("lastActiveAt")),
-            identity.get("sourceIp"),
-            identity.get("userAgent"),
+        return replace(
+            row,
+            is_live=True,
+            connected_at=_time(found.get("connectedAt")) or row.connected_at,
+            last_active_at=_time(found.get("lastActiveAt")),
+            source_ip=identity.get("sourceIp"),
+            user_agent=identity.get("userAgent"),
         )
 
     return management.each(ask, connections)
@@ -176,25 +204,66 @@ def drain(aws: Aws, management: Management, closed: Sequence[Connection]) -> Non
     )
 
 
-def prune(aws: Aws, table: str, key: str, stale: Iterable[Connection]) -> tuple[int, int]:
-    """Deletes the rows of stale connections. Gives how many were deleted, and how many are too young to tell.
+def prune(aws: Aws, table: OwnedTable, probed: Iterable[Connection]) -> Pruned:
+    """Delete the rows of connections that API Gateway no longer knows, and nothing else in the table.
 
-    A row younger than a handshake may last is kept: its connection may be about to open.
+    A row younger than a handshake may last is kept, since its connection may be about to open. So is an item that
+    a connect function does not write, and a row that changed after it was read.
     """
     now = datetime.now(timezone.utc)
-    old = [one for one in stale if one.is_live is False]
-    sure = [one for one in old if not one.connected_at or now - one.connected_at > CONNECTING]
-    dynamodb = aws.client("dynamodb")
-    aws.together(
-        *(lambda i=one.connection_id: dynamodb.delete_item(TableName=table, Key={key: {"S": i}}) for one in sure)
-    )
-    return len(sure), len(old) - len(sure)
+    stale = [one for one in probed if one.is_live is False]
+    closed = [one for one in stale if one.is_row and one.is_gone]
+    old = [one for one in closed if not one.connected_at or now - one.connected_at > CONNECTING]
+    deleted = sum(aws.together(*(lambda row=one: _delete_unchanged(aws, table, row) for one in old)))
+    return Pruned(deleted, len(closed) - len(old), len(stale) - len(closed))
+
+
+def delete(aws: Aws, table: OwnedTable, connection_id: str) -> None:
+    """Delete the row of a connection that is known to be this run's own."""
+    aws.client("dynamodb").delete_item(TableName=table.name, Key={table.key: {"S": connection_id}})
+
+
+def _delete_unchanged(aws: Aws, table: OwnedTable, row: Connection) -> bool:
+    """Delete a row, and return False when it is not there any more as it was read."""
+    condition, values = "attribute_exists(#key) AND attribute_not_exists(connectedAt)", {}
+    if row.written_at is not None:
+        condition, values = "connectedAt = :written", {":written": {"S": row.written_at}}
+    names = {"#key": table.key} if "#key" in condition else {}
+    more = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
+    try:
+        aws.client("dynamodb").delete_item(
+            TableName=table.name,
+            Key={table.key: {"S": row.connection_id}},
+            ConditionExpression=condition,
+            **{key: one for key, one in more.items() if one},
+        )
+    except ClientError as error:
+        if code(error) != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
 
 
 def _connection(item: dict[str, Any], key: str) -> Iterator[Connection]:
     connection_id = item.get(key, {}).get("S")
     if connection_id is not None:
-        yield Connection(connection_id, connected_at=_time(item.get("connectedAt", {}).get("S")))
+        written_at = item.get("connectedAt", {}).get("S")
+        yield Connection(
+            connection_id,
+            connected_at=_time(written_at),
+            written_at=written_at,
+            is_row=_is_row(item, key),
+        )
+
+
+def _is_row(item: dict[str, Any], key: str) -> bool:
+    """Whether handlers/connect.py writes such an item, or the connect function of AWS's tutorial: the key alone."""
+    others = {name: value for name, value in item.items() if name != key}
+    return (
+        CONNECTION_ID.fullmatch(item[key]["S"]) is not None
+        and all(name in ROW_ATTRIBUTES and ROW_ATTRIBUTES[name] in value for name, value in others.items())
+        and (not others or _time(others.get("connectedAt", {}).get("S")) is not None)
+    )
 
 
 def _tally(management: Management, call: Any, connections: Iterable[Connection]) -> Tally:

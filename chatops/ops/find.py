@@ -17,13 +17,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from .. import plans
 from ..aws import STACK_TAG, Aws, Interrupted
 from ..aws.refusal import absent_is_fine, code
 from ..config import Config
+from ..deploy.plan import Action
 from ..errors import explain
 from ..resources import function
 from ..resources.role import role_path
 from ..resources.tagged import tag_value
+from ..stack import Stack
 
 REGIONS_AT_A_TIME = 40
 ROLES_PATH = "/chatops/"
@@ -91,7 +94,10 @@ def regions(aws: Aws) -> tuple[list[str], list[str]]:
 
 
 def look(aws: Aws, config: Config, roles: Iterable[Found] = ()) -> Place:
-    """What of the stack exists in one region: by its tag, by its names, and these roles."""
+    """What of the stack exists in one region: by its tag, by its names, and these roles.
+
+    Where there is anything of it, every resource is asked for by itself.
+    """
     calls: list[Callable[[], Iterable[Found]]] = [
         lambda: _tagged(aws, config),
         lambda: _apis(aws, config),
@@ -111,8 +117,24 @@ def look(aws: Aws, config: Config, roles: Iterable[Found] = ()) -> Place:
     except Exception as error:
         return Place(aws.region, refusal=_why(error))
     owned = sorted(one.name for one in found.values() if one.owner == config.stack)
+    if owned:
+        owned = _owned(aws, config) or owned
     strangers = sorted((one for one in found.values() if one.owner != config.stack), key=lambda one: one.name)
     return Place(aws.region, tuple(owned), tuple(strangers))
+
+
+def _owned(aws: Aws, config: Config) -> list[str]:
+    """Return every resource that exists and is the stack's, the same ones that `status` counts in its region.
+
+    Nothing when the region refuses to show one of them: less of the stack is known there then.
+    """
+    try:
+        steps = plans.down(Stack(config, aws)).of(Action.DELETE)
+    except Interrupted:
+        raise
+    except Exception:
+        return []
+    return sorted(step.name for step in steps)
 
 
 def _why(error: Exception) -> str:

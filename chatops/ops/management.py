@@ -11,7 +11,7 @@ import random
 import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from botocore.auth import SigV4Auth
@@ -20,10 +20,6 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 
 from ..aws import Aws
 from ..aws.rate import RateLimit
-from . import addresses
-
-if TYPE_CHECKING:
-    from ..stack import Stack
 
 IN_FLIGHT = 32
 """Requests at a time."""
@@ -40,36 +36,44 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+class InvalidConnectionId(Exception):
+    """API Gateway answered that it never issued this id. Unlike a 410, that proves nothing about a connection."""
+
+
 class Management:
-    """The connections of one stage of a WebSocket API."""
+    """The connections of one stage of a WebSocket API. See `ownership` for the stack's own."""
 
     def __init__(self, aws: Aws, url: str) -> None:
         self._aws, self._url = aws, url
         self._http = aws.http(url, IN_FLIGHT)
         self._limit = RateLimit(RATE, BURST, stop=aws.stop)
 
-    @classmethod
-    def of(cls, stack: Stack) -> Management:
-        """The connections of a stack's chat. Raises ChatopsError when there is none."""
-        return cls(stack.aws, addresses.connections(stack))
-
     def get(self, connection_id: str) -> dict[str, Any] | None:
-        """What API Gateway knows of a connection, or nothing when it has ended."""
+        """Return what API Gateway knows of a connection, or None when it has ended (410).
+
+        Raise InvalidConnectionId for an id that API Gateway never issued.
+        """
         body = self._call("GET", "GetConnection", connection_id)
         return None if body is None else json.loads(body)
 
     def post(self, connection_id: str, data: bytes) -> bool:
         """Sends a frame to a connection; False when it has ended."""
-        return self._call("POST", "PostToConnection", connection_id, data) is not None
+        return self._reaches("POST", "PostToConnection", connection_id, data)
 
     def close(self, connection_id: str) -> bool:
         """Closes a connection; False when it had ended already."""
-        return self._call("DELETE", "DeleteConnection", connection_id) is not None
+        return self._reaches("DELETE", "DeleteConnection", connection_id)
 
     def each(self, call: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Makes a call for every item, many at a time, and gives the answers in order."""
         with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="connections") as pool:
             return list(pool.map(call, items))
+
+    def _reaches(self, method: str, operation: str, connection_id: str, data: bytes = b"") -> bool:
+        try:
+            return self._call(method, operation, connection_id, data) is not None
+        except InvalidConnectionId:
+            return False
 
     def _call(self, method: str, operation: str, connection_id: str, data: bytes = b"") -> bytes | None:
         url = f"{self._url}/@connections/{quote(connection_id, safe='')}"
@@ -90,22 +94,15 @@ class Management:
             else:
                 if answer.status_code < 300:
                     return bytes(answer.content)
-                if _is_gone(answer):
+                if answer.status_code == 410:
                     return None
+                # A 404 is not API Gateway's word: it comes of a wrong address, or of another server.
+                if answer.status_code == 400 and NEVER_GIVEN.search(answer.content):
+                    raise InvalidConnectionId(connection_id)
                 if answer.status_code not in (429, 500, 502, 503, 504) or attempt == TRIES:
                     raise _error(answer, operation)
             self._aws.pause(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311
         raise AssertionError("the last attempt returns or raises")
-
-
-def _is_gone(answer: Any) -> bool:
-    """Whether API Gateway says that a connection has ended, or never was.
-
-    A 404 is not its word: it comes of a wrong address, or of something else that answers there.
-    """
-    if answer.status_code == 400:
-        return NEVER_GIVEN.search(answer.content) is not None
-    return bool(answer.status_code == 410)
 
 
 def _error(answer: Any, operation: str) -> ClientError:

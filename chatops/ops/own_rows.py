@@ -8,9 +8,9 @@ from contextlib import suppress
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..aws import Aws
-from ..config import Table
+from ..resources.table import OwnedTable
 from . import connections
-from .management import Management
+from .management import InvalidConnectionId, Management
 
 
 class OwnRows:
@@ -19,7 +19,7 @@ class OwnRows:
     When a connection has ended nobody knows its user agent any more: `found` has to be asked before.
     """
 
-    def __init__(self, aws: Aws, table: Table, management: Management) -> None:
+    def __init__(self, aws: Aws, table: OwnedTable, management: Management) -> None:
         self._aws, self._table, self._management = aws, table, management
         self.agent = f"chatops-smoke/{secrets.token_hex(8)}"
         """The user agent that the clients have to send."""
@@ -40,14 +40,16 @@ class OwnRows:
 
     def forget(self) -> None:
         """Deletes the rows that were there when they were last looked for. One that stays is pruned as any other."""
-        dynamodb, table = self._aws.client("dynamodb"), self._table
         for one in self._present:
             with suppress(BotoCoreError, ClientError):
-                dynamodb.delete_item(TableName=table.name, Key={table.key: {"S": one}})
+                connections.delete(self._aws, self._table, one)
 
     def _ids(self) -> set[str]:
-        return {one.connection_id for one in connections.rows(self._aws, self._table.name, self._table.key)}
+        return {one.connection_id for one in connections.rows(self._aws, self._table)}
 
     def _agent(self, connection_id: str) -> str | None:
-        known = self._management.get(connection_id)
+        try:
+            known = self._management.get(connection_id)
+        except InvalidConnectionId:
+            return None
         return None if known is None else str(known.get("identity", {}).get("userAgent", ""))

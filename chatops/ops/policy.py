@@ -76,6 +76,11 @@ class _Names:
 
         self.apis_anywhere = tuple(anywhere("apigateway", path, "") for path in ("/apis", "/apis/*"))
         self.table_anywhere = (anywhere("dynamodb", f"table/{config.table.name}", aws.account),)
+        groups_anywhere = [f"log-group:/aws/lambda/{one}{end}" for one in functions for end in ("", ":*")]
+        self.log_groups_anywhere = tuple(anywhere("logs", one, aws.account) for one in groups_anywhere)
+        any_group = anywhere("logs", "log-group:*", aws.account)
+        self.any_log_group_anywhere = ("*",) if aws.endpoint_url else (any_group,)
+        self.roles_anywhere = (aws.arn("iam", f"role{role_path(config.stack, '*')}*", region=False),)
         self.functions_anywhere = tuple(anywhere("lambda", f"function:{one}", aws.account) for one in functions)
         self.gateway_account = (aws.arn("apigateway", "/account", account=False),)
         callers = tuple(aws.arn("iam", f"{kind}/*", region=False) for kind in ("role", "user"))
@@ -100,6 +105,7 @@ class _Names:
         self.any_log_group = ("*",) if aws.endpoint_url else (aws.arn("logs", "log-group:*"),)
         self.new_functions = ("*",) if aws.endpoint_url else self.functions
         self.table_tags = ("*",) if aws.endpoint_url else self.tables
+        self.own_table_tags = ("*",) if aws.endpoint_url else self.table
         self.stage = aws.arn("execute-api", f"{api_id}/{config.websocket.stage}")
 
 
@@ -151,7 +157,9 @@ def _observe(names: _Names) -> Iterator[Need]:
 
 def _operate(names: _Names) -> Iterator[Need]:
     yield Need("apigateway", "GET", names.apis[:1])
-    yield Need("dynamodb", "DeleteItem Scan", names.table)
+    # DescribeTable and ListTagsOfResource: no item is read or deleted before the table proves to be the stack's.
+    yield Need("dynamodb", "DeleteItem DescribeTable Scan", names.table)
+    yield Need("dynamodb", "ListTagsOfResource", names.own_table_tags)
     methods = tuple(f"{names.stage}/{method}/@connections/*" for method in ("DELETE", "GET", "POST"))
     yield Need("execute-api", "ManageConnections", methods)
     if names.closed:
@@ -172,6 +180,9 @@ def _diagnose(names: _Names) -> Iterator[Need]:
     yield Need("apigateway", "GET", names.apis_anywhere)
     yield Need("dynamodb", "DescribeTable ListTagsOfResource", names.table_anywhere)
     yield Need("lambda", "GetFunction ListTags", names.functions_anywhere)
+    yield Need("iam", "GetRole", names.roles_anywhere)
+    yield Need("logs", "DescribeLogGroups", names.any_log_group_anywhere)
+    yield Need("logs", "ListTagsForResource", names.log_groups_anywhere)
 
 
 NEEDS = {"deploy": _deploy, "observe": _observe, "operate": _operate, "diagnose": _diagnose}

@@ -10,8 +10,8 @@ from functools import cached_property
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..aws import Aws, Interrupted
-from ..config import Table
 from ..errors import explain
+from ..resources.table import OwnedTable
 from . import connections
 from .connections import Connection
 from .management import Management
@@ -56,7 +56,7 @@ class Roster:
 
 def read(
     aws: Aws,
-    table: Table,
+    table: OwnedTable | None,
     management: Management | None,
     *,
     probe: bool = True,
@@ -65,13 +65,16 @@ def read(
 ) -> Roster:
     """Reads the table, and asks about each connection, or about `ask` of them; not while there is no API to ask.
 
-    What AWS refuses does not hide the rest: it stands in the roster.
+    Without a table of the stack's own there are no connections. What AWS refuses does not hide the rest: it stands in
+    the roster.
     """
+    if table is None:
+        return Roster(limit=limit)
     found: list[Connection] = []
     try:
         if not probe and limit == 0:
-            return Roster((), connections.count(aws, table.name), limit)
-        found = connections.in_order(connections.rows(aws, table.name, table.key))
+            return Roster((), connections.count(aws, table), limit)
+        found = connections.in_order(connections.rows(aws, table))
         if probe and management:
             asked = connections.probe(management, found[:ask])
             found = connections.in_order([*asked, *found[len(asked) :]])
@@ -80,7 +83,7 @@ def read(
     return Roster(tuple(found), len(found), limit)
 
 
-def audience(aws: Aws, tables: Iterable[Table], connections_url: str | None) -> str:
+def audience(aws: Aws, tables: Iterable[OwnedTable], connections_url: str | None) -> str:
     """Who would be cut off, in words: how many live connections these tables list; nothing while there are none.
 
     Of a large chat the first thousand are asked. Where they cannot be told, the words say so: nothing waits for that.

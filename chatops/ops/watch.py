@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .. import plans
 from ..errors import ChatopsError
-from . import addresses
+from . import addresses, ownership
 from .management import Management
 from .roster import Roster, read
 
@@ -64,9 +64,10 @@ class Watch:
                 trouble or _not_deployed(self._stack, plan),
                 exists=False,
             )
-        roster = read(
-            self._stack.aws, self._stack.config.table, self._asked(plan), probe=self._probe, limit=self._limit
-        )
+        table = ownership.table_among(self._stack, plan.live)
+        roster = read(self._stack.aws, table, self._asked(plan), probe=self._probe, limit=self._limit)
+        if table is None:
+            roster = replace(roster, refusal=ownership.foreign_table(self._stack, plan.live))
         return Reading(plan, addresses.outputs(self._stack, plan.live), roster, roster.refusal or trouble)
 
     def looks(self) -> Iterator[Reading]:

@@ -122,7 +122,8 @@ def _event_line(event: events.Event, told: Told) -> Text | None:
             return Text(f"{symbol} {name}  {visible(event.reason)}", style="dim") if event.reason else None
         paths = f"  {', '.join(event.paths)}" if event.action in (Action.UPDATE, Action.ADOPT) else ""
         done = (f"{symbol} {name}", style)
-        return Text.assemble(done, f"  {word}", (f"  {event.seconds:.1f} s{visible(paths)}", "dim"))
+        reason = f"  {visible(event.reason)}" if event.reason else ""
+        return Text.assemble(done, f"  {word}", (f"  {event.seconds:.1f} s{visible(paths)}{reason}", "dim"))
     if isinstance(event, events.Progressed):
         return Text(f"… {name}  {visible(event.text)}", style="dim")
     if isinstance(event, events.Failed):

@@ -46,7 +46,7 @@ class Api(Resource):
 
     def observe(self, aws: Aws, look: Look) -> Live | None:
         named = [one for one in every_api(aws) if one["Name"] == self.api and one["ProtocolType"] == self.protocol]
-        ours = [one for one in named if one.get("Tags", {}).get(STACK_TAG) == self.stack]
+        ours = [one for one in named if self._is_ours(one)]
         if len(named) > 1 and not ours:
             ids = ", ".join(sorted(one["ApiId"] for one in named))
             raise Blocked(
@@ -64,7 +64,18 @@ class Api(Resource):
             },
             {"api_id": first["ApiId"], **self.addresses(aws, first["ApiId"])},
             first.get("Tags", {}).get(STACK_TAG),
+            note=self._note([one["ApiId"] for one in named if one not in ours]) if ours else None,
         )
+
+    def _is_ours(self, api: Any) -> bool:
+        owner: str | None = api.get("Tags", {}).get(STACK_TAG)
+        return owner == self.stack
+
+    def _note(self, foreign: list[str]) -> str | None:
+        if not foreign:
+            return None
+        ids = ", ".join(sorted(foreign))
+        return f"left alone: {ids} (the same name, without the tag {STACK_TAG}={self.stack})"
 
     def addresses(self, aws: Aws, api_id: str) -> dict[str, str]:
         """The addresses that others may want, by output name."""
@@ -94,10 +105,10 @@ class Api(Resource):
         return [f"the API {one}, a second one of this name" for one in before.get("duplicates", ())]
 
     def delete(self, aws: Aws, look: Look) -> None:
-        live = self.observe(aws, look)
-        if live and live.owner == self.stack:
-            for api_id in (live.outputs["api_id"], *live.properties["duplicates"]):
-                self._delete(aws, api_id)
+        # Not by `observe`: once ours is gone, it cannot choose among several foreign ones.
+        for one in every_api(aws):
+            if one["Name"] == self.api and one["ProtocolType"] == self.protocol and self._is_ours(one):
+                self._delete(aws, one["ApiId"])
 
     def tag(self, aws: Aws, look: Look) -> None:
         live = self.observe(aws, look)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..aws import Aws
 from ..aws.refusal import absent_is_fine
-from . import permission
+from . import function, permission
 
 
 @dataclass
@@ -20,11 +21,16 @@ class Seen:
     stages: dict[str, Any] = field(default_factory=dict)
     deployments: dict[str, str] = field(default_factory=dict)
     policies: dict[str, list[Any]] = field(default_factory=dict)
+    """By function, the statements about this API that may be changed: see `see`."""
 
 
-def see(aws: Aws, api_id: str, functions: Iterable[str], *, deployments_too: bool) -> Seen:
-    """Reads everything at once, with the policies of these functions and of those that integrations lead to."""
-    known = sorted(set(functions))
+def see(aws: Aws, api_id: str, stack: str, functions: Mapping[str, str | None], *, deployments_too: bool) -> Seen:
+    """Read everything at once, with the policies of these functions and of those that integrations lead to.
+
+    `functions` are names with the stack in their tag, None for no tag. Of a function that is not this stack's only the
+    statements are given that name this API by its id: others may be what lets someone else's API in.
+    """
+    known = sorted(functions)
     seen: Seen
     seen, deployments, *policies = aws.together(
         lambda: see_contents(aws, api_id),
@@ -33,10 +39,28 @@ def see(aws: Aws, api_id: str, functions: Iterable[str], *, deployments_too: boo
     )
     seen.deployments = {one["DeploymentId"]: one.get("Description", "") for one in deployments}
     uris = [one.get("IntegrationUri", "") for one in seen.integrations.values()]
-    others = sorted({name for uri in uris for name in [_function_in(uri)] if name} - {*known})
+    others = sorted({name for uri in uris for name in [_function_in(aws, uri)] if name} - {*known})
     policies += aws.together(*(lambda n=name: permission.statements(aws, n, api_id) for name in others))
-    seen.policies = dict(zip([*known, *others], policies, strict=True))
+    seen.policies = {
+        name: [one for one in statements if permission.is_only_about(one, api_id)]
+        if _is_foreign(aws, name, api_id, stack, functions, statements)
+        else statements
+        for name, statements in zip([*known, *others], policies, strict=True)
+    }
     return seen
+
+
+def _is_foreign(
+    aws: Aws, name: str, api_id: str, stack: str, owners: Mapping[str, str | None], statements: Iterable[Any]
+) -> bool:
+    """Whether a function is not this stack's. One that is not known is asked only where that makes a difference."""
+    if name in owners:
+        return owners[name] != stack
+    if all(permission.is_only_about(one, api_id) for one in statements):
+        return True
+    with absent_is_fine():
+        return function.owner(aws, aws.client("lambda").get_function(FunctionName=name)) != stack
+    return True
 
 
 def see_contents(aws: Aws, api_id: str) -> Seen:
@@ -65,10 +89,13 @@ def _listed(aws: Aws, api_id: str, operation: str) -> list[Any]:
     return []
 
 
-def _function_in(uri: str) -> str | None:
-    """The function's name in an integration's URI, which names it by its ARN."""
-    _, found, rest = uri.partition(":function:")
-    return rest.split("/")[0].split(":")[0] if found else None
+def _function_in(aws: Aws, uri: str) -> str | None:
+    """The name of the function of this account and region in an integration's URI, which names it by its ARN.
+
+    A function of another account may have the same name as one of this account. A stage variable names none.
+    """
+    found = re.search(r"(arn:[\w-]+:lambda:[\w-]*:\d*:function:)([\w-]+)(?=[:/]|$)", uri, re.ASCII)
+    return found[2] if found and found[1] == aws.arn("lambda", "function:") else None
 
 
 def integration_id(route: Any) -> str:

@@ -23,28 +23,40 @@ def statements(aws: Aws, function: str, api_id: str) -> list[Any]:
     with absent_is_fine():
         policy = json.loads(aws.client("lambda").get_policy(FunctionName=function)["Policy"])
         return [
-            one
-            for one in policy["Statement"]
-            if GATEWAY in json.dumps(one.get("Principal")) and _is_about(source(one), api_id)
+            one for one in policy["Statement"] if GATEWAY in json.dumps(one.get("Principal")) and _is_about(one, api_id)
         ]
     return []
 
 
-def _is_about(source: str, api_id: str) -> bool:
-    """Whether a SourceArn lets this API in, alone or with others: its API may be a pattern such as `*`."""
-    if ":execute-api:" not in source:
-        return True
-    resource = "".join(source.split(":", 5)[5:]) or "*"
-    return fnmatchcase(api_id, resource.split("/")[0])
+def is_only_about(statement: Any, api_id: str) -> bool:
+    """Whether a statement names this API by its id, and no other.
+
+    Any other statement of a function that is not the stack's may be what lets someone else's API in.
+    """
+    return all(":execute-api:" in one and _api_in(one) == api_id for one in _sources(statement))
+
+
+def _is_about(statement: Any, api_id: str) -> bool:
+    """Whether a statement lets this API in, alone or with others: its API may be a pattern such as `*`."""
+    return any(":execute-api:" not in one or fnmatchcase(api_id, _api_in(one)) for one in _sources(statement))
+
+
+def _api_in(source: str) -> str:
+    """The id of the API in a SourceArn, or the pattern in its place."""
+    return ("".join(source.split(":", 5)[5:]) or "*").split("/")[0]
 
 
 def source(statement: Any) -> str:
     """The SourceArn of a statement, or `*` for one that lets any API in."""
+    return ",".join(_sources(statement))
+
+
+def _sources(statement: Any) -> list[str]:
     for operator in ("ArnLike", "ArnEquals", "StringLike", "StringEquals"):
         for key, value in statement.get("Condition", {}).get(operator, {}).items():
             if key.lower() == "aws:sourcearn":
-                return str(value)
-    return "*"
+                return [str(one) for one in value] if isinstance(value, list) else [str(value)]
+    return ["*"]
 
 
 def permit(aws: Aws, function: str, wanted: Sequence[str], live: Sequence[Any]) -> None:

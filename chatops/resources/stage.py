@@ -115,7 +115,7 @@ class Stage(Resource):
         if not api:
             return
         api_id = api.outputs["api_id"]
-        seen = self._see(aws, api_id)
+        seen = self._see(aws, api_id, look)
         routes, permissions = desired["routes"], desired["permissions"]
         for name, stage in desired["stages"].items():
             throttle.forget(aws, api_id, seen.stages.get(name, {}), stage, routes)
@@ -149,7 +149,7 @@ class Stage(Resource):
         if not api:
             return
         api_id, gateway = api.outputs["api_id"], aws.client("apigatewayv2")
-        seen = self._see(aws, api_id)
+        seen = self._see(aws, api_id, look)
 
         def gone(call: Any, **arguments: Any) -> None:
             with absent_is_fine():
@@ -164,14 +164,21 @@ class Stage(Resource):
 
     def tag(self, aws: Aws, look: Look) -> None:
         api = look(self.api)
-        if api and self.api.stage in self._see(aws, api.outputs["api_id"]).stages:
+        if api and self.api.stage in see_contents(aws, api.outputs["api_id"]).stages:
             path = f"/apis/{api.outputs['api_id']}/stages/{self.api.stage}"
             arn = aws.arn("apigateway", path, account=False)
             aws.client("apigatewayv2").tag_resource(ResourceArn=arn, Tags={STACK_TAG: self.stack})
 
-    def _see(self, aws: Aws, api_id: str) -> Seen:
-        functions = (function.function for function in self.routes.values())
-        return see(aws, api_id, functions, deployments_too=self.deploys)
+    def _see(self, aws: Aws, api_id: str, look: Look | None = None) -> Seen:
+        """Read the API and its functions' policies. Without `look` the config's functions count as the stack's.
+
+        An observation does that: `up` changes nothing before they are, and may be about to adopt them.
+        """
+        owners: dict[str, str | None] = {}
+        for one in self.routes.values():
+            live = look(one) if look else None
+            owners[one.function] = self.stack if look is None else live.owner if live else None
+        return see(aws, api_id, self.stack, owners, deployments_too=self.deploys)
 
     def _set_stage(
         self, aws: Aws, api_id: str, name: str, desired: Properties, routes: Properties, seen: Seen, *, changed: bool

@@ -22,6 +22,17 @@ def table_arn(aws: Aws, table: str) -> str:
     return aws.arn("dynamodb", f"table/{table}")
 
 
+@dataclass(frozen=True)
+class OwnedTable:
+    """A table that carries the stack's tag, and its partition key. Only `Table.owned` returns one.
+
+    Every function that reads or deletes items takes this type, so that none can reach a table of someone else.
+    """
+
+    name: str
+    key: str
+
+
 @dataclass(frozen=True, eq=False)
 class Table(Resource):
     """An on-demand table with one string key and a time to live, for rows whose $disconnect never came.
@@ -112,6 +123,12 @@ class Table(Resource):
 
     def tag(self, aws: Aws, look: Look) -> None:
         aws.client("dynamodb").tag_resource(ResourceArn=self.arn(aws), Tags=tag_list({STACK_TAG: self.stack}))
+
+    def owned(self, live: Live | None) -> OwnedTable | None:
+        """Return the table with the key that it has, or None unless `live` carries the stack's tag."""
+        if live is None or live.owner != self.stack:
+            return None
+        return OwnedTable(self.table, next(iter(live.properties["key"])))
 
     def is_empty(self, aws: Aws) -> bool:
         """True when it has no row, or does not exist."""

@@ -31,12 +31,12 @@ SECONDS_ALLOWED = 10
 def ours(url: str, expected: int) -> None:
     """What `status --limit 0` does."""
     from chatops.aws import Aws
-    from chatops.config import Table
     from chatops.ops import roster
     from chatops.ops.management import Management
+    from chatops.resources.table import OwnedTable
 
     aws = Aws(REGION)
-    found = roster.read(aws, Table("connections", "connectionId"), Management(aws, url))
+    found = roster.read(aws, OwnedTable("connections", "connectionId"), Management(aws, url))
     assert found.total == expected
     assert abs(found.stale - expected / 100) < expected / 100, found.stale
 
@@ -44,19 +44,21 @@ def ours(url: str, expected: int) -> None:
 def listed(url: str, expected: int) -> None:
     """What `status --no-probe` does."""
     from chatops.aws import Aws
-    from chatops.config import Table
     from chatops.ops import roster
+    from chatops.resources.table import OwnedTable
 
-    assert len(roster.read(Aws(REGION), Table("connections", "connectionId"), None, probe=False).listed) == expected
+    assert (
+        len(roster.read(Aws(REGION), OwnedTable("connections", "connectionId"), None, probe=False).listed) == expected
+    )
 
 
 def counted(url: str, expected: int) -> None:
     """What `status --no-probe --limit 0` does."""
     from chatops.aws import Aws
-    from chatops.config import Table
     from chatops.ops import roster
+    from chatops.resources.table import OwnedTable
 
-    found = roster.read(Aws(REGION), Table("connections", "connectionId"), None, probe=False, limit=0)
+    found = roster.read(Aws(REGION), OwnedTable("connections", "connectionId"), None, probe=False, limit=0)
     assert found.total == expected
 
 

@@ -12,7 +12,7 @@ import pytest
 from chatops.deploy.apply import NotConverged, UnknownValue
 from chatops.deploy.events import Failed, Finished, Progressed, Skipped, Started
 from chatops.deploy.plan import Action, Plan, Step
-from chatops.deploy.resource import PLACEHOLDER, Change, Look, Properties
+from chatops.deploy.resource import PLACEHOLDER, Blocked, Change, Live, Look, Properties
 
 from .fake_cloud import OURS, Cloud, Fault, Instant, Record, Thing, actions, down, run, up
 
@@ -253,6 +253,38 @@ def test_a_deletion_that_does_not_show_is_a_failure() -> None:
     error = run(down(cloud, [Deaf(OURS, "a")]), cloud)[0].failed["thing.a"]
     assert isinstance(error, NotConverged)
     assert error.paths == ("existence",)
+
+
+@pytest.mark.parametrize("owner", [None, "another-stack"])
+def test_a_deletion_has_ended_though_something_foreign_has_the_same_name(owner: str | None) -> None:
+    cloud = Cloud()
+
+    class Shared(Thing):
+        def delete(self, aws: Cloud, look: Look) -> None:
+            super().delete(aws, look)
+            aws.put(self.name, owner)
+
+    cloud.put("thing.a")
+    outcome, _ = run(down(cloud, [Shared(OURS, "a")]), cloud)
+    assert not outcome.failed
+    assert outcome.live["thing.a"] is None
+    assert cloud.things["thing.a"].owner == owner
+
+
+def test_a_deletion_has_ended_though_several_foreign_things_cannot_be_told_apart() -> None:
+    cloud = Cloud()
+
+    class Ambiguous(Thing):
+        def observe(self, aws: Cloud, look: Look) -> Live | None:
+            live = super().observe(aws, look)
+            if live is None:
+                raise Blocked("several", "two have this name", "Rename one.")
+            return live
+
+    cloud.put("thing.a")
+    outcome, _ = run(down(cloud, [Ambiguous(OURS, "a")]), cloud)
+    assert not outcome.failed
+    assert outcome.names(Action.DELETE) == ["thing.a"]
 
 
 def test_an_adoption_whose_tag_does_not_show_is_a_failure() -> None:

@@ -35,20 +35,44 @@ def ids(chatops: Chatops) -> set[str]:
 def test_prune_deletes_stale_rows_and_only_those(deployed: Chatops, boto: Boto, connect: Callable[[], Any]) -> None:
     connect()
     (live,) = ids(deployed)
-    for name in ("gone1=", "gone2="):
+    for name in ("L0SM9cOFvHcCIhw=", "L0SMAdd9vHcCJTA=", "user-17", "gone="):
         put(boto, name)
-    assert deployed.local("prune").last == {"deleted": 2, "live": 1, "too_young": 0}
-    assert ids(deployed) == {live}
+    assert deployed.local("prune").last == {"deleted": 2, "live": 1, "too_young": 0, "kept": 2}
+    assert ids(deployed) == {live, "user-17", "gone="}
 
 
 def test_a_row_that_may_belong_to_a_handshake_under_way_is_not_pruned(deployed: Chatops, boto: Boto) -> None:
     from datetime import datetime, timezone
 
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    item = {"connectionId": {"S": "young="}, "connectedAt": {"S": now}}
+    item = {"connectionId": {"S": "L0SM9cOFvHcCIhw="}, "connectedAt": {"S": now}}
     boto.client("dynamodb").put_item(TableName=TABLE, Item=item)
-    assert deployed.local("prune").last == {"deleted": 0, "live": 0, "too_young": 1}
-    assert ids(deployed) == {"young="}
+    assert deployed.local("prune").last == {"deleted": 0, "live": 0, "too_young": 1, "kept": 0}
+    assert ids(deployed) == {"L0SM9cOFvHcCIhw="}
+
+
+def test_a_foreign_table_keeps_50_of_50_items_and_status_lists_none(deployed: Chatops, boto: Boto) -> None:
+    dynamodb = boto.client("dynamodb")
+    dynamodb.create_table(
+        TableName="users",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "userId", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "userId", "AttributeType": "S"}],
+    )
+    try:
+        for number in range(50):
+            dynamodb.put_item(TableName="users", Item={"userId": {"S": f"L0SM9cOFvHc{number:04}="}})
+        deployed.write_config("table: {name: users, key: userId}\n")
+        for command in (["prune"], ["kick", "--all"], ["send", "hi"], ["smoke"]):
+            refused = deployed.run(*command, "--local", "--json")
+            assert (refused.code, refused.last["code"]) == (1, "table-not-ours")
+        status = deployed.run("status", "--local", "--json")
+        assert (status.code, status.last["rows"], status.last["connections"]) == (1, 0, [])
+        assert status.last["trouble"]["code"] == "table-not-ours"
+        assert dynamodb.scan(TableName="users")["Count"] == 50
+    finally:
+        dynamodb.delete_table(TableName="users")
+        deployed.write_config("")
 
 
 def test_kick_by_a_unique_prefix_closes_that_one_alone(deployed: Chatops, connect: Callable[[], Any]) -> None:

@@ -23,9 +23,8 @@ from chatops.aws import STACK_TAG, Aws
 from chatops.aws.refusal import absent_is_fine
 from chatops.deploy.apply import apply
 from chatops.deploy.plan import Action
-from chatops.ops import access, addresses, connections, doctor, find, metrics, roster
+from chatops.ops import access, addresses, connections, doctor, find, metrics, ownership, roster
 from chatops.ops.logs import Logs
-from chatops.ops.management import Management
 from chatops.ops.policy import GROUPS, policy
 from chatops.resources.api import Api
 from chatops.stack import Stack
@@ -189,9 +188,9 @@ def observe(bench: Bench, mine: Stack) -> None:
     with bench.client():
         plan = plans.up(mine)
         assert plan.in_sync
-        table, url = mine.config.table, addresses.connections_among(mine, plan.live)
-        assert url
-        found = roster.read(mine.aws, table, Management(mine.aws, url))
+        management = ownership.management_among(mine, plan.live)
+        assert management
+        found = roster.read(mine.aws, ownership.table_among(mine, plan.live), management)
         if found.refusal:
             raise found.refusal
         assert found.live
@@ -205,19 +204,18 @@ def observe(bench: Bench, mine: Stack) -> None:
 
 def operate(bench: Bench, mine: Stack) -> None:
     """What `url`, `send`, `prune`, `kick`, `smoke`, `chat` and `invite` do."""
-    table = mine.config.table
-    row = {"connectionId": {"S": "gone="}}
-    bench.root.aws.client("dynamodb").put_item(TableName=table.name, Item=row)
+    row = {"connectionId": {"S": "L0SM9cOFvHcCIhw="}}
+    bench.root.aws.client("dynamodb").put_item(TableName=mine.config.table.name, Item=row)
     with bench.client(mine) as client:
-        management = Management.of(mine)
-        found = connections.probe(management, connections.rows(mine.aws, table.name, table.key))
+        table, management = ownership.owned_chat(mine)
+        found = connections.probe(management, connections.rows(mine.aws, table))
         live = [one for one in found if one.is_live]
         assert live
         for tally in (connections.send(management, live, "hello"), connections.kick(management, live)):
             if tally.error:
                 raise tally.error
         assert client.recv(timeout=20) == "hello"
-        assert connections.prune(mine.aws, table.name, table.key, found)[0] >= 1
+        assert connections.prune(mine.aws, table, found).deleted == 1
 
 
 def diagnose(bench: Bench, mine: Stack) -> None:

@@ -44,13 +44,16 @@ def test_the_url_of_an_api_that_the_config_does_not_have_suggests_one() -> None:
     assert raised.value.hint == "Did you mean api-gateway-lambda?"
 
 
-def test_the_outputs_are_the_addresses_of_what_exists() -> None:
+def test_the_outputs_are_the_addresses_of_what_exists_and_is_the_stacks() -> None:
     one = stack()
     live: dict[str, Live | None] = {
-        "websocket_api.websocket-api": Live({}, {"websocket_url": "wss://x/demo"}),
-        "http_api.api-gateway-lambda": Live({}, {"http_url": "https://y"}),
+        "websocket_api.websocket-api": Live({}, {"websocket_url": "wss://x/demo"}, "websocket-chat"),
+        "http_api.api-gateway-lambda": Live({}, {"http_url": "https://y"}, "websocket-chat"),
         "http_api.api-gateway-lambda2": None,
     }
+    for owner in (None, "other"):
+        foreign = {name: Live({}, found.outputs, owner) for name, found in live.items() if found}
+        assert addresses.outputs(one, foreign) == {"websocket_url": None, "http_urls": {}}
     found = addresses.outputs(one, live)
     assert found["websocket_url"] == "wss://x/demo"
     assert list(found["http_urls"]) == ["api-gateway-lambda"]

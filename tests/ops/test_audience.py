@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from chatops.aws import Interrupted
-from chatops.config import Table
 from chatops.ops import roster
+from chatops.resources.table import OwnedTable
 
 from ..resources.stand import Scripted, ScriptedAws, client_error
 
-TABLES = [Table("now", "connectionId"), Table("before", "id")]
+TABLES = [OwnedTable("now", "connectionId"), OwnedTable("before", "id")]
 
 
 class Management:
@@ -33,7 +33,7 @@ def management(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roster, "Management", Management)
 
 
-def audience(*scans: Any, tables: list[Table] = TABLES) -> str:
+def audience(*scans: Any, tables: list[OwnedTable] = TABLES) -> str:
     """Who would be cut off, when these tables hold these rows."""
     return roster.audience(ScriptedAws(dynamodb=Scripted(scan=list(scans))), tables, "https://x")
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import runpy
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +18,11 @@ from chatops.errors import UsageError
 from chatops.ops import connections
 from chatops.ops.connections import Connection
 from chatops.ops.management import Management
+from chatops.resources.table import OwnedTable
 
 from .gateway import LIVE, NOON, Gateway
+
+TABLE = OwnedTable("connections", "connectionId")
 
 
 def scan(aws: Aws, *pages: dict[str, Any], **given: Any) -> Stubber:
@@ -46,33 +52,33 @@ def test_every_row_of_every_page_is_read_also_after_an_empty_one(aws: Aws) -> No
         {"Items": [row("c=")]},
         ConsistentRead=True,
     )
-    assert ids(list(connections.rows(aws, "connections", "connectionId"))) == ["a=", "b=", "c="]
+    assert ids(list(connections.rows(aws, TABLE))) == ["a=", "b=", "c="]
     stub.assert_no_pending_responses()
 
 
 def test_rows_of_all_pages_are_counted(aws: Aws) -> None:
     scan(aws, {"Count": 5, "LastEvaluatedKey": row("b=")}, {"Count": 2}, Select="COUNT")
-    assert connections.count(aws, "connections") == 7
+    assert connections.count(aws, TABLE) == 7
 
 
 def test_without_a_table_there_is_nobody(aws: Aws) -> None:
     with Stubber(aws.client("dynamodb")) as stub:
         for _ in range(2):
             stub.add_client_error("scan", "ResourceNotFoundException", http_status_code=400)
-        assert list(connections.rows(aws, "connections", "connectionId")) == []
-        assert connections.count(aws, "connections") == 0
+        assert list(connections.rows(aws, TABLE)) == []
+        assert connections.count(aws, TABLE) == 0
 
 
 def test_any_other_error_is_raised(aws: Aws) -> None:
     with Stubber(aws.client("dynamodb")) as stub:
         stub.add_client_error("scan", "AccessDeniedException", http_status_code=400)
         with pytest.raises(ClientError, match="AccessDenied"):
-            list(connections.rows(aws, "connections", "connectionId"))
+            list(connections.rows(aws, TABLE))
 
 
 def test_the_key_may_have_any_name(aws: Aws) -> None:
     scan(aws, {"Items": [{"id": {"S": "a="}}]}, ConsistentRead=True)
-    assert ids(list(connections.rows(aws, "connections", "id"))) == ["a="]
+    assert ids(list(connections.rows(aws, OwnedTable("connections", "id")))) == ["a="]
 
 
 @pytest.mark.parametrize(
@@ -90,14 +96,14 @@ def test_the_key_may_have_any_name(aws: Aws) -> None:
 )
 def test_the_time_in_a_row_is_read_whatever_wrote_it(aws: Aws, written: str, then: datetime | None) -> None:
     scan(aws, {"Items": [row("a=", connectedAt=written)]}, ConsistentRead=True)
-    (one,) = connections.rows(aws, "connections", "connectionId")
+    (one,) = connections.rows(aws, TABLE)
     assert one.connected_at == then
     assert one.is_live is None
 
 
 def test_a_row_without_a_time_has_none(aws: Aws) -> None:
     scan(aws, {"Items": [row("a="), {"connectionId": {"S": "b="}, "connectedAt": {"N": "1"}}]}, ConsistentRead=True)
-    found = list(connections.rows(aws, "connections", "connectionId"))
+    found = list(connections.rows(aws, TABLE))
     assert [one.connected_at for one in found] == [None, None]
 
 
@@ -199,31 +205,126 @@ def test_the_live_come_first_and_the_longest_connected_before_the_others() -> No
     assert ids(connections.in_order(found)) == ["old", "new", "nobody knows", "stale"]
 
 
-def deleted(moto: Callable[[], None], *stale: Connection) -> tuple[tuple[int, int], list[str]]:
-    """What pruning says, and the rows that are left of these and of a live one."""
+CLOSED = "L0SM9cOFvHcCIhw="
+
+
+@pytest.fixture
+def dynamodb(moto: Callable[[], None]) -> Any:
+    """A client of a DynamoDB that has the table of connections."""
     moto()
-    aws = Aws("ap-northeast-2", keys=("test", "test"))
-    dynamodb = aws.client("dynamodb")
-    dynamodb.create_table(
+    client = Aws("ap-northeast-2", keys=("test", "test")).client("dynamodb")
+    client.create_table(
         TableName="connections",
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": "connectionId", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "connectionId", "AttributeType": "S"}],
     )
-    for one in (*stale, Connection("live=", True)):
-        dynamodb.put_item(TableName="connections", Item=row(one.connection_id))
-    said = connections.prune(aws, "connections", "connectionId", [*stale, Connection("live=", True)])
-    return said, sorted(ids(list(connections.rows(aws, "connections", "connectionId"))))
+    return client
 
 
-def test_only_stale_rows_are_pruned_and_those_of_a_handshake_in_hand_are_kept(moto: Callable[[], None]) -> None:
-    now = datetime.now(timezone.utc)
-    said, left = deleted(
-        moto,
-        Connection("old=", False, now - timedelta(minutes=5)),
-        Connection("no time=", False),
-        Connection("young=", False, now),
-        Connection("nobody asked="),
+def written(ago: int = 600) -> str:
+    """The connectedAt of a connection that was made so many seconds ago."""
+    then = datetime.now(timezone.utc) - timedelta(seconds=ago)
+    return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def prune(dynamodb: Any, management: Management, *items: dict[str, Any]) -> tuple[connections.Pruned, list[str]]:
+    """What pruning a table with these items says, and the ids of those that are left."""
+    aws = Aws("ap-northeast-2", keys=("test", "test"))
+    for item in items:
+        dynamodb.put_item(TableName="connections", Item=item)
+    probed = connections.probe(management, connections.rows(aws, TABLE))
+    said = connections.prune(aws, TABLE, probed)
+    return said, sorted(ids(list(connections.rows(aws, TABLE))))
+
+
+@pytest.mark.parametrize("connection_id", [CLOSED, "Fi8Lz-RP_AMAcdQ=", "ABCD1234efg="])
+def test_prune_deletes_rows_that_a_connect_function_wrote(
+    dynamodb: Any, management: Management, connection_id: str
+) -> None:
+    ours = {**row(connection_id, connectedAt=written()), "expiresAt": {"N": "1738314600"}}
+    for item in (ours, row(connection_id, connectedAt=written()), row(connection_id)):
+        assert prune(dynamodb, management, item) == ((1, 0, 0), [])
+
+
+def test_prune_deletes_the_row_that_handlers_connect_writes(
+    dynamodb: Any, management: Management, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBSOCKET_TABLE", "connections")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-northeast-2")
+    file = Path(__file__).parents[2] / "handlers" / "connect.py"
+    event = {"requestContext": {"connectionId": CLOSED, "connectedAt": (time.time() - 600) * 1000}}
+    assert runpy.run_path(str(file))["lambda_handler"](event, None) == {"statusCode": 200}
+    assert prune(dynamodb, management) == ((1, 0, 0), [])
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        row("user-17"),
+        row("7b4d2e0e-16f1-4a7e-9a0b-2d7c5b9f0c11"),
+        row("alice="),
+        row(CLOSED, email="alice@example.com"),
+        row(CLOSED, connectedAt="yesterday"),
+        {**row(CLOSED), "connectedAt": {"N": "1738314600"}},
+        {**row(CLOSED), "expiresAt": {"N": "1738314600"}},
+        {**row(CLOSED, connectedAt=written()), "expiresAt": {"S": "tomorrow"}},
+    ],
+    ids=str,
+)
+def test_prune_keeps_items_that_no_connect_function_writes(
+    dynamodb: Any, management: Management, item: dict[str, Any]
+) -> None:
+    assert prune(dynamodb, management, item) == ((0, 0, 1), [item["connectionId"]["S"]])
+
+
+def test_prune_keeps_a_row_whose_id_api_gateway_calls_invalid(
+    dynamodb: Any, gateway: Gateway, management: Management
+) -> None:
+    gateway.answers[CLOSED] = [(400, {"message": f"Invalid connectionId: {CLOSED}"})]
+    assert prune(dynamodb, management, row(CLOSED, connectedAt=written())) == ((0, 0, 1), [CLOSED])
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_prune_deletes_nothing_when_api_gateway_refuses(
+    dynamodb: Any, gateway: Gateway, management: Management, status: int
+) -> None:
+    gateway.answers[CLOSED] = [(status, {"message": "Forbidden"})]
+    with pytest.raises(ClientError):
+        prune(dynamodb, management, row(CLOSED, connectedAt=written()))
+    assert dynamodb.scan(TableName="connections")["Count"] == 1
+
+
+def test_prune_keeps_live_connections_and_those_whose_handshake_may_not_have_ended(
+    dynamodb: Any, gateway: Gateway, management: Management
+) -> None:
+    gateway.answers["Live9cOFvHcCIhw="] = [(200, LIVE)]
+    said, left = prune(
+        dynamodb,
+        management,
+        row("Live9cOFvHcCIhw=", connectedAt=written()),
+        row("Young9OFvHcCIhw=", connectedAt=written(1)),
+        row(CLOSED, connectedAt=written()),
     )
-    assert said == (2, 1)
-    assert left == ["live=", "nobody asked=", "young="]
+    assert said == (1, 1, 0)
+    assert left == ["Live9cOFvHcCIhw=", "Young9OFvHcCIhw="]
+
+
+def test_a_row_that_nobody_asked_about_is_not_pruned(dynamodb: Any) -> None:
+    aws = Aws("ap-northeast-2", keys=("test", "test"))
+    dynamodb.put_item(TableName="connections", Item=row(CLOSED, connectedAt=written()))
+    assert connections.prune(aws, TABLE, connections.rows(aws, TABLE)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("read", [row(CLOSED, connectedAt=written()), row(CLOSED)], ids=["with a time", "key only"])
+def test_a_row_that_changed_since_it_was_read_is_not_pruned(
+    dynamodb: Any, management: Management, read: dict[str, Any]
+) -> None:
+    aws = Aws("ap-northeast-2", keys=("test", "test"))
+    dynamodb.put_item(TableName="connections", Item=read)
+    probed = connections.probe(management, connections.rows(aws, TABLE))
+    dynamodb.put_item(TableName="connections", Item=row(CLOSED, connectedAt=written(0)))
+    assert connections.prune(aws, TABLE, probed).deleted == 0
+    assert ids(list(connections.rows(aws, TABLE))) == [CLOSED]
+    dynamodb.delete_item(TableName="connections", Key=row(CLOSED))
+    assert connections.prune(aws, TABLE, probed).deleted == 0, "it is gone already"

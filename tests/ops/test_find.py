@@ -11,11 +11,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from chatops.aws import STACK_TAG, Aws
-from chatops.commands import diagnose
+from chatops.commands import diagnose, operate
 from chatops.ops.find import find, regions
 
 from ..admin import reset
-from .stand_ins import KEYS, REGION, Answer, Proxy, proxy_before, stack_of, up
+from .stand_ins import KEYS, REGION, SMALL, Answer, Proxy, proxy_before, stack_of, up
 
 ELSEWHERE = "eu-west-1"
 pytestmark = pytest.mark.e2e
@@ -82,6 +82,36 @@ def test_a_stack_is_found_in_the_region_where_it_is_and_not_in_the_others(aws: A
         "function.websocket-send",
         "websocket_api.websocket-api",
     } <= set(places[ELSEWHERE].owned)
+
+
+def counted(proxy: Proxy, folder: Path, region: str) -> tuple[list[str], list[str]]:
+    """The resources that `find` counts in a region, and those that `status` counts there and has not missing."""
+    places = json.loads(run(proxy, folder, "--json").stdout)["regions"]
+    where = ["--endpoint-url", proxy.url, "--config", str(folder / "config.yaml"), "--region", region, "--json"]
+    shown = json.loads(CliRunner().invoke(operate.app, ["status", *where]).stdout)["resources"]
+    found = next(one["owned"] for one in places if one["region"] == region)
+    return found, sorted(one["name"] for one in shown if one["state"] != "missing")
+
+
+def test_find_and_status_count_the_same_resources(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:
+    stack = up(stack_of(tmp_path, aws.elsewhere(ELSEWHERE), ""))
+    found, shown = counted(proxy, tmp_path, ELSEWHERE)
+    assert found == shown == sorted(one.name for one in stack.resources)
+    aws.elsewhere(ELSEWHERE).client("logs").delete_log_group(logGroupName="/aws/lambda/websocket-send")
+    stack_of(tmp_path, aws, SMALL)
+    found, shown = counted(proxy, tmp_path, ELSEWHERE)
+    assert found == shown
+    assert "function.aws-gateway-lambda" in found, "an earlier config's"
+    assert "log_group./aws/lambda/websocket-send" not in found
+
+
+def test_where_not_every_resource_may_be_read_those_that_are_known_are_counted(
+    proxy: Proxy, aws: Aws, tmp_path: Path
+) -> None:
+    up(stack_of(tmp_path, aws))
+    proxy.refuse(lambda one: one.operation == "GetRole", "AccessDenied", "no", 403)
+    (place,) = (one for one in json.loads(run(proxy, tmp_path, "--json").stdout)["regions"] if one["state"] == "stack")
+    assert {"table.websocket-connections", "function.websocket-send"} <= set(place["owned"])
 
 
 def test_what_carries_the_tag_is_found_under_a_name_that_the_config_no_longer_has(aws: Aws, tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ import pytest
 from botocore.stub import Stubber
 
 from chatops.aws import Aws
-from chatops.config import Table
 from chatops.ops import connections
 from chatops.ops.connections import Connection
 from chatops.ops.management import Management
 from chatops.ops.own_rows import OwnRows
+from chatops.resources.table import OwnedTable
 
 
 class Chat:
@@ -44,7 +44,7 @@ def aws() -> Aws:
 
 @pytest.fixture
 def own(chat: Chat, aws: Aws) -> OwnRows:
-    return OwnRows(aws, Table("connections", "connectionId"), Management(aws, "http://127.0.0.1:1/a/demo"))
+    return OwnRows(aws, OwnedTable("connections", "connectionId"), Management(aws, "http://127.0.0.1:1/a/demo"))
 
 
 def test_rows_of_strangers_that_join_meanwhile_are_not_ours(chat: Chat, own: OwnRows) -> None:
@@ -79,7 +79,7 @@ def test_one_that_has_ended_is_still_known_by_its_row(chat: Chat, own: OwnRows) 
 
 
 def test_two_runs_do_not_take_each_other_for_themselves(chat: Chat, aws: Aws) -> None:
-    table, management = Table("connections", "connectionId"), Management(aws, "http://127.0.0.1:1/a/demo")
+    table, management = OwnedTable("connections", "connectionId"), Management(aws, "http://127.0.0.1:1/a/demo")
     assert OwnRows(aws, table, management).agent != OwnRows(aws, table, management).agent
 
 

@@ -9,14 +9,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chatops.aws import Aws
-from chatops.config import Table
 from chatops.ops import connections
 from chatops.ops.connections import Connection
 from chatops.ops.management import Management
 from chatops.ops.roster import Roster, changes, read
+from chatops.resources.table import OwnedTable
 
 NOW = datetime.now(timezone.utc)
-TABLE = Table("connections", "connectionId")
+TABLE = OwnedTable("connections", "connectionId")
 ROWS = [Connection(f"c{number}=", connected_at=NOW - timedelta(minutes=10 - number)) for number in range(6)]
 REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no GET"}}, "GetConnection")
 

@@ -10,10 +10,12 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chatops import plans
+from chatops.deploy.resource import Live
 from chatops.ops import addresses, watch
 from chatops.ops.connections import Connection
 from chatops.ops.roster import Roster
 from chatops.ops.watch import Watch
+from chatops.resources.table import Table
 
 AWAY = EndpointConnectionError(endpoint_url="https://x", error="refused")
 
@@ -27,13 +29,15 @@ class Stack:
         self.aws: Any = SimpleNamespace(pause=self.pauses.append, stop=None, http=lambda *_: None)
         self.config = SimpleNamespace(table=None, stack="chat")
         self.aws.account, self.aws.region = "123456789012", "ap-northeast-2"
+        self.table = Table("chat", "connections", "connectionId")
         self.owners: dict[str, str | None] = {"table.connections": "chat"}
 
     def plan(self) -> Any:
         self.plans += 1
         if self.error:
             raise self.error
-        live = {name: SimpleNamespace(owner=owner) for name, owner in self.owners.items()}
+        key = {"key": {"connectionId": "S"}}
+        live = {name: Live(key, owner=owner) for name, owner in self.owners.items()}
         return SimpleNamespace(number=self.plans, live=live)
 
 
@@ -50,9 +54,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """By what each look asked about the connections; the table has two thousand rows."""
     asked: list[Any] = []
 
-    def read(_: Any, __: Any, management: Any, **___: Any) -> Roster:
+    def read(_: Any, table: Any, management: Any, **__: Any) -> Roster:
         asked.append(management)
-        return Roster((Connection("a=", True),), 2000)
+        return Roster((Connection("a=", True),), 2000) if table else Roster()
 
     monkeypatch.setattr(watch, "read", read)
     return asked
@@ -126,6 +130,16 @@ def test_a_stack_of_which_nothing_carries_the_tag_does_not_exist_and_no_table_is
 
 
 def test_a_stack_of_which_a_part_exists_is_read(stack: Any, asked: list[Any]) -> None:
-    stack.owners = {"table.connections": None, "role.send": "chat"}
+    stack.owners = {"role.send": "chat"}
     reading: Any = Watch(stack).look()
     assert (reading.exists, reading.trouble, len(asked)) == (True, None, 1)
+
+
+@pytest.mark.parametrize("owner", [None, "other"])
+def test_a_table_that_is_not_the_stacks_lists_nobody_and_says_so(
+    stack: Any, asked: list[Any], clock: SimpleNamespace, owner: str | None
+) -> None:
+    stack.owners = {"table.connections": owner, "role.send": "chat"}
+    reading: Any = Watch(stack).look()
+    assert reading.roster.rows == ()
+    assert reading.trouble.code == "table-not-ours"

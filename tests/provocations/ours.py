@@ -12,16 +12,18 @@ from typing import Any
 import pytest
 
 from chatops import cli
+from chatops.config import load
 from chatops.deploy.plan import Action, Plan, Step
 from chatops.deploy.resource import Live
 from chatops.local.process import DidNotStart, Process
 from chatops.local.server import Local
-from chatops.ops import connections
+from chatops.ops import connections, ownership
 from chatops.ops.logs import Logs
 from chatops.resources.log_group import LogGroup
 from chatops.session import Options, Session
+from chatops.stack import Stack
 
-from ..resources.stand import ScriptedAws
+from ..resources.stand import Scripted, ScriptedAws
 from .stranger import ACCOUNT, Stranger, Told
 
 
@@ -55,6 +57,33 @@ def not_deployed(one: Stranger) -> Told:
     one.patch.setattr("chatops.aws.Aws.pages", lambda *_, **__: iter(()))
     one.patch.setattr("chatops.aws.Aws.account", ACCOUNT)
     return one.types("url")
+
+
+def api_not_ours(one: Stranger) -> Told:
+    api = {"ApiId": "a1b2c3", "Name": "websocket-api", "ProtocolType": "WEBSOCKET", "CreatedDate": "2025-01-31"}
+    found = {**api, "RouteSelectionExpression": "$request.body.action"}
+    one.patch.setattr("chatops.aws.Aws.pages", lambda *_, **__: iter([found]))
+    one.patch.setattr("chatops.aws.Aws.account", ACCOUNT)
+    return one.types("url")
+
+
+def table_with(key: str, owner: str) -> Callable[[Stranger], Told]:
+    """A stack's table that has another key than its config says, or another owner."""
+
+    def told(one: Stranger) -> Told:
+        one.writes("table: {name: users, key: userId}\n")
+        table = {
+            "TableStatus": "ACTIVE",
+            "TableArn": "arn",
+            "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
+        }
+        tags = {"Tags": [{"Key": "chatops:stack", "Value": owner}] if owner else []}
+        dynamodb = Scripted(describe_table={"Table": table}, list_tags_of_resource=tags)
+        stack = Stack(load(one.folder / "config.yaml"), ScriptedAws(dynamodb=dynamodb))
+        return one.meets(lambda: ownership.owned_table(stack))
+
+    return told
 
 
 def wrong_account(one: Stranger) -> Told:
@@ -199,6 +228,9 @@ OURS: Mapping[str, Callable[[Stranger], Told]] = {
     "no-such-http-api": lambda one: one.types("url", "api-gateway-lambda3"),
     "no-chat-page": no_chat_page,
     "not-deployed": not_deployed,
+    "api-not-ours": api_not_ours,
+    "table-not-ours": table_with("userId", owner=""),
+    "table-key-differs": table_with("id", owner="websocket-chat"),
     "whom-to-kick": lambda one: one.types("kick"),
     "empty-id": lambda one: one.meets(lambda: connections.named(rows("L0SM9cOFvHcCIhw="), [""])),
     "no-single-connection": lambda one: one.meets(lambda: connections.named(rows("L0SM9cOFvHcCIhw="), ["abc"])),

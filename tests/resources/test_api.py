@@ -14,7 +14,17 @@ from chatops.deploy.plan import Action
 from chatops.deploy.resource import Blocked, Change, Live, Resource, listen
 from chatops.resources.api import DELETE_EVERY, DELETE_LIMIT
 
-from .stand import STACK, Scripted, ScriptedAws, client_error, http, plan, websocket
+from .stand import (
+    STACK,
+    Scripted,
+    ScriptedAws,
+    carry_out,
+    client_error,
+    http,
+    plan,
+    plan_to_delete,
+    websocket,
+)
 
 SELECTION = "$request.body.action"
 NOON = datetime(2025, 1, 31, 12, tzinfo=timezone.utc)
@@ -211,3 +221,35 @@ def test_a_second_api_of_our_name_is_among_what_an_update_deletes() -> None:
     aws = gateway(api("young", 1), api("oldest", 3), api("theirs", 9, stack=None))
     assert plan(aws, websocket()).deletions == ["websocket_api.chat: the API young, a second one of this name"]
     assert plan(gateway(api("oldest")), websocket()).deletions == []
+
+
+FOREIGN = [[None], ["another-stack"], [None, None], [None, "another-stack"]]
+
+
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_down_deletes_ours_beside_foreign_ones_of_the_same_name_and_tells_of_them(foreign: list[str | None]) -> None:
+    others = [api(f"foreign{number}", 60, owner) for number, owner in enumerate(foreign)]
+    aws = gateway(api("ours"), *others, delete_api={})
+    step = plan_to_delete(aws, websocket()).steps[0]
+    assert step.action is Action.DELETE
+    assert step.reason and all(one["ApiId"] in step.reason for one in others)
+    script = aws.scripts["apigatewayv2"]
+    script._answers["get_apis"] = [{"Items": [api("ours"), *others]}, {"Items": others}]
+    outcome = carry_out(aws, plan_to_delete(gateway(api("ours"), *others), websocket()))
+    assert not outcome.failed
+    assert deleted(aws) == ["ours"]
+    assert outcome.live["websocket_api.chat"] is None
+
+
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_down_keeps_foreign_ones_where_none_is_ours(foreign: list[str | None]) -> None:
+    aws = gateway(*(api(f"foreign{number}", 60, owner) for number, owner in enumerate(foreign)))
+    (step,) = plan_to_delete(aws, websocket()).steps
+    assert step.action is Action.KEEP and step.reason
+    assert not carry_out(aws, plan_to_delete(aws, websocket())).failed
+
+
+def test_one_of_ours_that_is_gone_already_is_fine_beside_several_foreign_ones() -> None:
+    aws = gateway(api("one", stack=None), api("two", stack=None))
+    websocket().delete(aws, nothing)
+    assert aws.scripts["apigatewayv2"].called("delete_api") == []

@@ -170,6 +170,88 @@ def test_two_apis_may_share_a_function_without_taking_each_others_permissions(aw
     assert [arn.split("/")[-1] for _, arn in allowed(aws)] == ["$connect"]
 
 
+def foreign_function(aws: StandAws, stage: WebSocketStage, owner: str | None) -> list[str]:
+    """A function that is not the stack's, a hand-made route to it, and the ids of three statements of its policy: one
+    that names the stack's API, one that names another, and one that lets any API in.
+    """
+    roles, lambda_ = aws.client("iam"), aws.client("lambda")
+    trust = '{"Version": "2012-10-17", "Statement": []}'
+    arn = roles.create_role(RoleName="theirs", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    made = lambda_.create_function(
+        FunctionName="theirs",
+        Runtime="python3.12",
+        Handler="send.lambda_handler",
+        Role=arn,
+        Code={"ZipFile": stand.code().read()},
+        Tags={STACK_TAG: owner} if owner else {},
+    )
+    seen = Seen(aws, stage)
+    uri = f"arn:aws:apigateway:ap-northeast-2:lambda:path/2015-03-31/functions/{made['FunctionArn']}/invocations"
+    seen.gateway.create_route(ApiId=seen.api_id, RouteKey="theirs", Target=seen.integrate(uri))
+    before = f"arn:aws:execute-api:ap-northeast-2:{aws.account}"
+    sources = {"by-hand": f"{before}:{seen.api_id}/*", "another-api": f"{before}:abcdefghij/*", "any-api": None}
+    for sid, source in sources.items():
+        what = {"Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com"}
+        more = {"SourceArn": source} if source else {}
+        lambda_.add_permission(FunctionName="theirs", StatementId=sid, **what, **more)
+    return list(sources)
+
+
+@e2e
+@pytest.mark.parametrize("owner", [None, "another-stack"])
+def test_a_foreign_function_keeps_the_statements_that_are_not_about_this_api_alone(
+    aws: StandAws, owner: str | None
+) -> None:
+    stage = websocket_stage()
+    up(aws, stage)
+    foreign_function(aws, stage, owner)
+    assert "permissions.theirs" in differing(aws, stage)
+    up(aws, stage)
+    assert [sid for sid, _ in allowed(aws, "theirs")] == ["another-api", "any-api"]
+    assert plan(aws, stage).in_sync
+    down(aws, stage)
+    assert [sid for sid, _ in allowed(aws, "theirs")] == ["another-api", "any-api"]
+
+
+@e2e
+@pytest.mark.parametrize("is_left_over", [False, True])
+def test_down_takes_from_a_foreign_function_only_the_statement_about_this_api(
+    aws: StandAws, is_left_over: bool
+) -> None:
+    stage = websocket_stage()
+    up(aws, stage)
+    foreign_function(aws, stage, None)
+    down(aws, WebSocketStage(STACK, stage.api, {}, {}) if is_left_over else stage)
+    assert [sid for sid, _ in allowed(aws, "theirs")] == ["another-api", "any-api"]
+
+
+@e2e
+def test_down_takes_from_a_foreign_function_of_the_configs_name_only_the_statements_about_this_api(
+    aws: StandAws,
+) -> None:
+    stage = websocket_stage()
+    up(aws, stage)
+    broad = {"Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com"}
+    aws.client("lambda").add_permission(FunctionName="send", StatementId="any-api", **broad)
+    arn = f"arn:aws:lambda:ap-northeast-2:{aws.account}:function:send"
+    aws.client("lambda").untag_resource(Resource=arn, TagKeys=[STACK_TAG])
+    down(aws, stage)
+    assert [sid for sid, _ in allowed(aws)] == ["any-api"]
+
+
+@e2e
+def test_adopting_a_function_replaces_its_broad_statement_and_converges(aws: StandAws) -> None:
+    stage = websocket_stage()
+    up(aws, stage)
+    broad = {"Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com"}
+    aws.client("lambda").add_permission(FunctionName="send", StatementId="any-api", **broad)
+    arn = f"arn:aws:lambda:ap-northeast-2:{aws.account}:function:send"
+    aws.client("lambda").untag_resource(Resource=arn, TagKeys=[STACK_TAG])
+    up(aws, stage, adopt=True)
+    assert "any-api" not in [sid for sid, _ in allowed(aws)]
+    assert plan(aws, stage).in_sync
+
+
 @e2e
 def test_tags_of_others_are_left_alone(aws: StandAws) -> None:
     stage = websocket_stage()

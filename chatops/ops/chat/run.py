@@ -17,9 +17,8 @@ from ...documents.chat import item_document
 from ...errors import FAILED, ChatopsError, explain
 from ...session import Session
 from ...text import redacted
-from .. import addresses, connections
+from .. import addresses, connections, ownership
 from ..access import signed_websocket_url
-from ..management import Management
 from .client import Client
 from .outbox import Unconfirmed
 from .tasks import first_of, in_thread, within
@@ -143,9 +142,9 @@ class Lines:
 
 
 def _who(session: Session) -> str:
-    table = session.config.table
-    rows = connections.in_order(connections.rows(session.aws, table.name, table.key))
-    return roll(connections.probe(Management.of(session.stack), rows[:ROLL]), len(rows))
+    table, management = ownership.owned_chat(session.stack)
+    rows = connections.in_order(connections.rows(session.aws, table))
+    return roll(connections.probe(management, rows[:ROLL]), len(rows))
 
 
 def _told(error: BaseException) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from ...aws.refusal import absent_is_fine
-from .. import addresses, connections
-from ..management import Management
+from .. import connections, ownership
 from .finding import Finding, ok, warning
 from .patient import Patient
 
@@ -19,13 +18,13 @@ MANY, FEW = 0.5, 10
 
 def check(patient: Patient) -> Iterator[Finding]:
     """The share of stale rows among some of the table's."""
-    table = patient.config.table
-    url = addresses.connections_among(patient.stack, patient.observed.plan.live)
-    if url is None:
+    live = patient.observed.plan.live
+    table, management = ownership.table_among(patient.stack, live), ownership.management_among(patient.stack, live)
+    if table is None or management is None:
         return
     with absent_is_fine():
-        sample = list(islice(connections.rows(patient.aws, table.name, table.key), SAMPLE))
-        stale = sum(one.is_live is False for one in connections.probe(Management(patient.aws, url), sample))
+        sample = list(islice(connections.rows(patient.aws, table), SAMPLE))
+        stale = sum(one.is_live is False for one in connections.probe(management, sample))
         told = f"{stale} of {len(sample)} rows that were asked about are stale"
         if stale >= FEW and stale >= MANY * len(sample):
             why = "every broadcast posts to each of them in vain; $disconnect is not always called, or fails"

@@ -1,0 +1,232 @@
+"""Ownership: no command reads, deletes, posts or closes anything of a table or an API that is not the stack's."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from typer.testing import CliRunner
+
+from chatops import cli
+from chatops.aws import STACK_TAG, Aws
+from chatops.config import load
+from chatops.deploy.resource import Blocked
+from chatops.errors import ChatopsError
+from chatops.ops import management, ownership
+from chatops.ops.chat import run as chat
+from chatops.ops.policy import GROUPS
+from chatops.stack import Stack
+
+from ..test_house import ROOT, name_of, sources
+
+SEOUL, OURS = "ap-northeast-2", "websocket-chat"
+KEYS = {"userId": "user-17", "connectionId": "L0SM9cOFvHcCIhw="}
+COMMANDS = {
+    "prune": [["prune"]],
+    "kick": [["kick", "--all", "--yes"], ["kick", "--idle", "0s", "--yes"], ["kick", "L0SM9cOFvHcCIhw="]],
+    "send": [["send", "hi"], ["send", "hi", "--to", "L0SM9cOFvHcCIhw="]],
+    "smoke": [["smoke"]],
+}
+"""How each command that writes to the table, posts or closes may be run."""
+READS_ONLY_THE_API = {"url", "invite"}
+FOREIGN = [None, "another-stack"]
+ITEMS = 50
+
+
+class World:
+    """An account with a table and APIs of whatever owner, and the calls that were made to AWS."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.apis: list[dict[str, Any]] = []
+        self.dynamodb = boto3.client("dynamodb", region_name=SEOUL)
+
+    def table(self, owner: str | None, name: str = "websocket-connections", key: str = "connectionId") -> None:
+        """A table with items that look like stale rows, and some that look like another application's data."""
+        tags = {"Tags": [{"Key": STACK_TAG, "Value": owner}]} if owner else {}
+        self.dynamodb.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            **tags,
+        )
+        for number in range(ITEMS):
+            value = f"L0SM9cOFvHc{number:04}=" if number % 2 else f"user-{number}"
+            self.dynamodb.put_item(TableName=name, Item={key: {"S": value}})
+
+    def api(self, owner: str | None, name: str = "websocket-api") -> str:
+        """A WebSocket API; its id."""
+        made = {
+            "ApiId": f"api{len(self.apis)}",
+            "Name": name,
+            "ProtocolType": "WEBSOCKET",
+            "RouteSelectionExpression": "$request.body.action",
+            "CreatedDate": f"2025-01-3{len(self.apis)}",
+            "Tags": {STACK_TAG: owner} if owner else {},
+        }
+        self.apis.append(made)
+        return str(made["ApiId"])
+
+    def items(self, name: str = "websocket-connections") -> int:
+        return int(self.dynamodb.scan(TableName=name, Select="COUNT")["Count"])
+
+
+@pytest.fixture
+def world(moto: Callable[[], None], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    moto()
+    world = World()
+    call = BaseClient._make_api_call
+
+    def record(client: Any, operation: str, arguments: Any) -> Any:
+        world.calls.append(operation)
+        if operation == "GetApis":  # moto's API Gateway needs packages that nothing else here does
+            return {"Items": world.apis}
+        return call(client, operation, arguments)
+
+    def refuse(*_: Any) -> None:
+        pytest.fail("a connection was asked about, posted to or closed")
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", record)
+    monkeypatch.setattr(management.Management, "_call", refuse)
+    yield world
+    moto()
+
+
+def run(*arguments: str) -> tuple[int, dict[str, Any]]:
+    """How a command ended, and its last document."""
+    ended = CliRunner().invoke(cli.app, [*arguments, "--region", SEOUL, "--json"])
+    assert ended.stdout, f"{ended.stderr} {ended.exception!r}"
+    return ended.exit_code, json.loads(ended.stdout.splitlines()[-1])
+
+
+every_command = pytest.mark.parametrize("words", [words for several in COMMANDS.values() for words in several])
+
+
+@pytest.mark.parametrize("owner", FOREIGN)
+@every_command
+def test_a_foreign_table_keeps_every_item_and_none_is_read(world: World, words: list[str], owner: str | None) -> None:
+    world.api(OURS)
+    world.table(owner)
+    world.calls.clear()
+    code, told = run(*words)
+    assert (code, told["code"]) == (1, "table-not-ours")
+    assert {"Scan", "DeleteItem"}.isdisjoint(world.calls)
+    assert world.items() == ITEMS
+
+
+@pytest.mark.parametrize("owner", FOREIGN)
+@every_command
+def test_a_foreign_api_is_not_asked_posted_to_or_closed(world: World, words: list[str], owner: str | None) -> None:
+    world.api(owner)
+    world.table(OURS)
+    world.calls.clear()
+    code, told = run(*words)
+    assert (code, told["code"]) == (1, "api-not-ours")
+    assert {"Scan", "DeleteItem"}.isdisjoint(world.calls)
+
+
+@every_command
+def test_of_several_foreign_apis_none_is_chosen(world: World, words: list[str]) -> None:
+    for owner in (*FOREIGN, None):
+        world.api(owner)
+    world.table(OURS)
+    code, told = run(*words)
+    assert (code, told["code"]) == (1, "several-apis")
+
+
+@every_command
+def test_a_table_that_the_config_names_by_mistake_keeps_every_item(
+    world: World, words: list[str], folder: Path
+) -> None:
+    (folder / "config.yaml").write_text("table: {name: users, key: userId}\n")
+    world.api(OURS)
+    world.table(None, "users", "userId")
+    assert run(*words)[1]["code"] == "table-not-ours"
+    assert world.items("users") == ITEMS
+
+
+def test_another_stacks_table_with_the_same_full_name_is_not_ours(world: World, folder: Path) -> None:
+    (folder / "config.yaml").write_text("prefix: dev-\n")
+    world.api(OURS, "dev-websocket-api")
+    world.table("another-stack", "dev-websocket-connections")
+    assert run("prune")[0] == 1
+    assert world.items("dev-websocket-connections") == ITEMS
+
+
+@every_command
+def test_without_a_table_the_error_says_so(world: World, words: list[str]) -> None:
+    world.api(OURS)
+    code, told = run(*words)
+    assert (code, told["code"], told["what"]) == (1, "not-deployed", "table.websocket-connections does not exist")
+
+
+@every_command
+def test_a_table_of_the_stacks_with_another_key_is_refused(world: World, words: list[str], folder: Path) -> None:
+    (folder / "config.yaml").write_text("table: {key: id}\n")
+    world.api(OURS)
+    world.table(OURS)
+    code, told = run(*words)
+    assert (code, told["code"]) == (1, "table-key-differs")
+    assert world.items() == ITEMS
+
+
+@pytest.mark.parametrize(("table", "api"), [(None, OURS), (OURS, None)])
+def test_who_in_the_chat_asks_nothing_foreign(world: World, table: str | None, api: str | None) -> None:
+    world.api(api)
+    world.table(table)
+    world.calls.clear()
+    aws = Aws(SEOUL, keys=("test", "test"))
+    session: Any = SimpleNamespace(stack=Stack(load(), aws), aws=aws)
+    with pytest.raises((ChatopsError, Blocked)):
+        chat._who(session)
+    assert "Scan" not in world.calls
+
+
+def test_the_stacks_own_table_and_api_are_returned(world: World) -> None:
+    api_id = world.api(OURS)
+    world.api(None)
+    world.table(OURS)
+    stack = Stack(load(), Aws(SEOUL, keys=("test", "test")))
+    found = ownership.owned_chat(stack)
+    assert (found.table.name, found.table.key) == ("websocket-connections", "connectionId")
+    assert found.management._url == f"https://{api_id}.execute-api.{SEOUL}.amazonaws.com/demo"
+
+
+def test_every_command_that_operates_on_connections_is_tried_here() -> None:
+    assert set(GROUPS["operate"].split(", ")) == {*COMMANDS, *READS_ONLY_THE_API, "chat"}
+
+
+def made_in(name: str) -> set[str]:
+    """The modules that call something by this name, whatever it is an attribute of."""
+    return {
+        name_of(path)
+        for path in sources("chatops")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == name
+    }
+
+
+def test_items_are_read_and_deleted_in_one_module_which_takes_owned_tables_only() -> None:
+    assert made_in("OwnedTable") == {"chatops.resources.table"}
+    assert made_in("delete_item") == {"chatops.ops.connections"}
+    assert made_in("scan") == {"chatops.ops.connections", "chatops.resources.table"}
+    for name in ("put_item", "update_item", "batch_write_item", "transact_write_items", "execute_statement"):
+        assert made_in(name) == set()
+    text = (ROOT / "chatops" / "ops" / "connections.py").read_text()
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef) and "TableName" in ast.unparse(node):
+            assert "table: OwnedTable" in ast.unparse(node.args), node.name
+
+
+def test_connections_are_reached_only_by_what_sees_the_apis_owner() -> None:
+    makers = made_in("Management") - {"chatops.local.front.server"}
+    # Two take the address from `addresses.connections_among`, which returns none of a foreign API.
+    assert makers == {"chatops.ops.ownership", "chatops.ops.roster", "chatops.ops.watch"}
