@@ -169,7 +169,7 @@ def test_a_program_reads_in_the_error_what_would_be_deleted_and_a_person_has_rea
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_the_run_without_raising_and_only_while_it_lasts(number: signal.Signals) -> None:
     one, before = session(), signal.getsignal(number)
-    with one.stoppable():
+    with one.interrupt.raising(), one.stoppable():
         os.kill(os.getpid(), number)
         assert one.stop.wait(30)
     assert signal.getsignal(number) is before

@@ -17,6 +17,7 @@ from chatops.commands import deploy
 from chatops.deploy.apply import Outcome
 from chatops.deploy.plan import Action, Plan, Step
 from chatops.deploy.resource import Live
+from chatops.local.keys import LocalKeys
 from chatops.render.output import Output
 from chatops.resources.log_group import LogGroup
 
@@ -42,6 +43,7 @@ def applied(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     monkeypatch.setattr("chatops.session.Session.prepare", lambda _: None)
     monkeypatch.setattr("chatops.aws.Aws.account", "123456789012")
     monkeypatch.setattr("chatops.local.server.ensure", lambda *_: ("http://127.0.0.1:1", "http://127.0.0.1:2"))
+    monkeypatch.setattr("chatops.local.server.keys", LocalKeys.create)
     monkeypatch.setattr("chatops.session.forget_credentials", lambda: None)
     monkeypatch.setattr("chatops.ops.addresses.outputs", lambda *_: {"websocket_url": "wss://x/demo", "http_urls": {}})
     (folder / "config.yaml").write_text("")

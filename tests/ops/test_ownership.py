@@ -165,7 +165,8 @@ def test_another_stacks_table_with_the_same_full_name_is_not_ours(world: World, 
 def test_without_a_table_the_error_says_so(world: World, words: list[str]) -> None:
     world.api(OURS)
     code, told = run(*words)
-    assert (code, told["code"], told["what"]) == (1, "not-deployed", "table.websocket-connections does not exist")
+    assert (code, told["code"]) == (1, "not-deployed")
+    assert "table.websocket-connections" in told["what"]
 
 
 @every_command
