@@ -17,9 +17,8 @@ from websockets.sync.server import ServerConnection, serve
 
 from chatops.commands import deploy
 from chatops.commands.operate import smoke_test
-from chatops.ops import addresses, doctor, own_rows, smoke
+from chatops.ops import addresses, doctor, own_rows, ownership, smoke
 from chatops.ops.doctor.finding import Diagnosis, error
-from chatops.ops.management import Management
 from chatops.ops.smoke import Check, Report
 from chatops.render import smoke as shown
 
@@ -32,7 +31,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Report]:
     """The reports that are told."""
     told: list[Report] = []
     monkeypatch.setattr(addresses, "url", lambda _: "ws://127.0.0.1:1")
-    monkeypatch.setattr(Management, "of", lambda _: None)
+    monkeypatch.setattr(ownership, "owned_chat", lambda _: (None, None))
     monkeypatch.setattr(shown, "show", lambda _, report: told.append(report))
     monkeypatch.setattr(own_rows, "OwnRows", lambda *_: None)
     monkeypatch.setattr(doctor, "examine", lambda *_, **__: Diagnosis((CAUSE,)))
