@@ -196,11 +196,13 @@ def _told_of_aws(error: BaseException) -> Explanation | None:
             why,
             "Run `aws sso login` for this profile, then the same command again.",
         )
-    if isinstance(error, (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ConnectionError)):
-        hint = "Check the network and the region's name; `chatops local status` tells whether a local AWS is running."
-        return Explanation("aws-unreachable", "AWS could not be reached", why, hint)
-    if isinstance(error, boto.HTTPClientError):
-        return Explanation("connection-broke", "The connection to AWS broke", why, again)
+    if isinstance(error, (boto.ConnectionError, boto.HTTPClientError)):
+        from .aws.network import reason
+
+        why, hint = reason(error)
+        if isinstance(error, boto.ConnectionError):
+            return Explanation("aws-unreachable", "AWS could not be reached", why, hint)
+        return Explanation("connection-broke", "The connection to AWS broke", why, hint)
     if isinstance(error, (boto.ConfigParseError, boto.ConfigNotFound, boto.InvalidConfigError)):
         hint = "Mend ~/.aws/config, or the file that AWS_CONFIG_FILE names."
         return Explanation("aws-config-unreadable", "The AWS config file cannot be read", why, hint, WRONG_USAGE)
@@ -218,6 +220,12 @@ def _explain_client_error(error: BaseException) -> Explanation:
     assert isinstance(error, ClientError)
     detail = error.response.get("Error", {})
     name = str(detail.get("Code", "unknown"))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status in (500, 502, 503, 504) and name in (str(status), "unknown"):
+        # No service of AWS answers without an error code of its own: it comes from what stands in between.
+        why = f"HTTP {status} without an error code of AWS, after all retries"
+        hint = "Check the endpoint URL and the proxy, and https://health.aws.amazon.com; then run the command again."
+        return Explanation(OTHER.code, f"The server could not handle {error.operation_name}", why, hint)
     refusal = next((one for one in REFUSALS if name in one.names), OTHER)
     why = f"{name}: {str(detail.get('Message', '')).strip() or 'no message'}"
     return Explanation(refusal.code, f"AWS refused {error.operation_name}", why, refusal.hint)

@@ -63,7 +63,8 @@ def find(session: Session) -> int:
     from ..render.find import show
 
     aws, meant = _anywhere(session)
-    session.output.head({"stack": session.config.stack, "account": aws.account, "region": meant or "any"})
+    where = {"stack": session.config.stack, "account": aws.account, "region": meant or "any"}
+    session.output.head(where, session.place(aws))
     session.output.say("Asking every region of the account …", "dim")
     places = find(aws, session.config)
     show(session.output, {"stack": session.config.stack, "account": aws.account, "region": meant}, places)
@@ -87,7 +88,7 @@ def doctor(
     span = seconds(since)
     diagnosis = examine(lambda: session.stack, region_from=_region_from(session), since=span)
     if diagnosis.where:
-        session.output.head(diagnosis.where)
+        session.output.head(diagnosis.where, session.place(session.aws))
     if saw:
         diagnosis = replace(diagnosis, findings=(*causes_of(saw), *diagnosis.findings))
     show(session.output, diagnosis)
