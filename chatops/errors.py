@@ -3,6 +3,7 @@
     ChatopsError            its code, what happened, why, what to do next, and the exit code (1)
       UsageError            wrong usage (2)
         NoRegion            nothing names a region (2)
+        MissingExtra        a package of an extra is not installed (2)
         ConfigError         the config file is wrong (2); lists every problem in it
       LocalError            the local AWS could not be used (1)
 
@@ -55,6 +56,18 @@ class NoRegion(UsageError):
             "No region is chosen",
             "neither --region, the config, AWS_REGION nor the profile names one",
             "Check the region you mean, then add for example --region ap-northeast-2.",
+        )
+
+
+class MissingExtra(UsageError):
+    """A command needs packages that are installed with an extra only; `command` installs them."""
+
+    def __init__(self, extra: str, packages: Sequence[str], command: str) -> None:
+        super().__init__(
+            "extra-missing",
+            f"This command needs the extra [{extra}] of chatops",
+            f"{', '.join(packages)} {'are' if len(packages) > 1 else 'is'} not installed",
+            f"Run: {command}",
         )
 
 
@@ -140,6 +153,11 @@ def explain(error: BaseException) -> Explanation:
 def _told(error: BaseException) -> Explanation:
     if isinstance(error, ChatopsError):
         return Explanation(error.code, error.what, error.why, error.hint, error.exit_code)
+    if isinstance(error, ModuleNotFoundError):
+        from .extras import explain_missing
+
+        if missing := explain_missing(error.name):
+            return _told(missing)
     # Some of botocore's exceptions are OSErrors, too.
     if told := _told_of_aws(error):
         return told

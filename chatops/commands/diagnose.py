@@ -10,6 +10,7 @@ import typer
 
 from ..command import command
 from ..errors import FAILED, NoRegion, UsageError
+from ..extras import require
 from ..session import Session
 
 if TYPE_CHECKING:
@@ -86,6 +87,9 @@ def doctor(
     from ..times import seconds
 
     span = seconds(since)
+    if session.options.local:
+        # Else the missing package would be one finding among others.
+        require("local")
     diagnosis = examine(lambda: session.stack, region_from=_region_from(session), since=span)
     if diagnosis.where:
         session.output.head(diagnosis.where, session.place(session.aws))

@@ -200,14 +200,15 @@ def _start(
 @contextmanager
 def _locked() -> Iterator[None]:
     """Two commands at once start one local AWS, not two."""
+    lock = _folder() / "local.lock"
     from filelock import FileLock
 
-    with FileLock(str(_folder() / "local.lock"), mode=0o600):
+    with FileLock(str(lock), mode=0o600):
         yield
 
 
 def _folder() -> Path:
-    require("local", "ministack", "filelock", "platformdirs", "psutil", "websockets", "h11")
+    require("local")
     from platformdirs import user_state_path
 
     folder = user_state_path("chatops", appauthor=False)
