@@ -41,7 +41,7 @@ def reason(error: ConnectionError | HTTPClientError) -> tuple[str, str]:
         return why, f"Check the network connection and the DNS server{_or_address(url)}."
     if isinstance(error, (ConnectTimeoutError, ReadTimeoutError)):
         verb = (
-            "accepted the connection, but sent no answer" if isinstance(error, ReadTimeoutError) else "did not answer"
+            "accepted the connection, but did not answer" if isinstance(error, ReadTimeoutError) else "did not answer"
         )
         proxy = _proxy_of(url)
         suspect = f"the proxy {proxy}" if proxy else "a firewall or proxy in between"
@@ -68,10 +68,8 @@ def _proxy_reason(error: ProxyConnectionError, url: str) -> tuple[str, str]:
     hint = f"{fix}; NO_PROXY lists hosts to reach without a proxy."
     found = list(causes(error))
     if proxy.count("://") > 1:
-        return (
-            f"{proxy.removeprefix('http://')}, the value of {variable or 'a proxy setting'}, is not an HTTP proxy",
-            hint,
-        )
+        setting = variable or "the proxy setting"
+        return f"{setting} is {proxy.removeprefix('http://')}, which is not an HTTP proxy", hint
     if any(isinstance(one, socket.gaierror) for one in found):
         return f"the host name of {named} does not resolve", hint
     tunnel = next(
