@@ -33,15 +33,20 @@ class Call:
     report: Report | None
     due: float
     limit: float | None = None
+    region: str = ""
     reason: str = ""
 
     def describe(self, now: float, others: int) -> str:
         """Return what the run waits for, with the seconds that have passed and that are left."""
         waited = now - self.began
         parts = [self.text, *([self.reason] if self.reason else [])]
+        details = [self.region] if self.region else []
         if waited >= REPORT_EVERY_SECONDS or self.reason:
-            left = f", {max(self.limit - waited, 0):.0f} s left" if self.limit else ""
-            parts[-1] += f" ({waited:.0f} s{left})"
+            # What changes comes first: a narrow terminal cuts the end.
+            left = [f"{max(self.limit - waited, 0):.0f} s left"] if self.limit else []
+            details = [f"{waited:.0f} s", *left, *details]
+        if details:
+            parts[-1] += f" ({', '.join(details)})"
         if others:
             parts.append(f"{others} other {'calls' if others > 1 else 'call'}")
         return "; ".join(parts)
@@ -91,10 +96,10 @@ class CallsInFlight:
         where = urlsplit(request.url)
         is_aws = (where.hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".amazon.com"))
         target = "AWS" if is_aws else without_user(f"{where.scheme}://{where.netloc}")
-        text = f"Connecting to {target} ({service}, {region})"
         if self._has_answer:
-            text = f"Waiting for {service} {operation_name} ({region})"
-        self._begin(id(request.context), text, MAX_CALL_SECONDS)
+            self._begin(id(request.context), f"Waiting for {service} {operation_name}", MAX_CALL_SECONDS, region)
+        else:
+            self._begin(id(request.context), f"Connecting to {target} ({service}, {region})", MAX_CALL_SECONDS)
 
     def _on_response(self, response_dict: Any, **_: Any) -> None:
         if response_dict is not None:
@@ -103,9 +108,9 @@ class CallsInFlight:
     def _on_end(self, context: Any, **_: Any) -> None:
         self._end(id(context))
 
-    def _begin(self, key: int, text: str, limit: float | None) -> None:
+    def _begin(self, key: int, text: str, limit: float | None, region: str = "") -> None:
         now = time.monotonic()
-        call = Call(text, now, current_listener() or self._report, now + FIRST_REPORT_SECONDS, limit)
+        call = Call(text, now, current_listener() or self._report, now + FIRST_REPORT_SECONDS, limit, region)
         with self._lock:
             self._calls[key] = call
             if self._thread is None:

@@ -19,7 +19,10 @@ LIMIT = 90.0
 LONGER = {"DeleteApi"}
 """Operations that are refused for longer than that: who makes them waits for them."""
 
-BEGAN = "chatops_refused_since"
+BEGAN, TRIES = "chatops_refused_since", "chatops_retries"
+
+MAX_RETRIES = 12
+"""How often a call without a usable answer is retried: with the pauses between, for half a minute at most."""
 
 
 def pause_after(waited: float) -> float:
@@ -60,7 +63,7 @@ class Patience:
         if caught_exception is not None and attempts.is_permanent(caught_exception):
             raise caught_exception
         waited = attempts.raise_when_failing_for_long(response, caught_exception, context, operation.name)
-        return None if waited is None else self._retry(response, caught_exception, context)
+        return None if waited is None else self._retry(response, caught_exception, operation.name, context)
 
     def _wait_for_turn(self, error: ClientError, operation: str, context: Any) -> float:
         began = context.setdefault(BEGAN, time.monotonic())
@@ -73,7 +76,7 @@ class Patience:
         self._pause(pause_after(waited))
         return 0.0
 
-    def _retry(self, response: Any, error: Any, context: Any) -> float:
+    def _retry(self, response: Any, error: Any, operation: str, context: Any) -> float:
         since, limit = context[attempts.FAILING_SINCE], attempts.RETRY_SECONDS
         if response is not None:
             reason = f"HTTP {response[0].status_code}"
@@ -81,7 +84,9 @@ class Patience:
             reason, limit = "no answer", MAX_CALL_SECONDS
         else:
             reason = "connection failed"
+        tries = context[TRIES] = context.get(TRIES, 0) + 1
+        if tries > MAX_RETRIES:
+            raise error or ClientError(response[1], operation)
         self._calls.retries(context, f"{reason}, retrying", since, limit)
-        tries = context["chatops_retries"] = context.get("chatops_retries", 0) + 1
         self._pause(random.uniform(0.5, 1) * min(0.2 * 2**tries, 4))  # noqa: S311
         return 0.0

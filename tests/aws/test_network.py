@@ -203,6 +203,14 @@ def test_the_report_counts_on_while_the_call_lasts(server: Server, monkeypatch: 
     assert reports[-1].endswith("(1 s, 59 s left)")
 
 
+def test_what_changes_in_a_report_comes_first() -> None:
+    call = in_flight.Call("Waiting for lambda GetFunction", 100.0, None, 101.0, 60.0, SEOUL)
+    assert call.describe(101.0, 0) == f"Waiting for lambda GetFunction ({SEOUL})"
+    assert call.describe(112.0, 1) == f"Waiting for lambda GetFunction (12 s, 48 s left, {SEOUL}); 1 other call"
+    call.reason = "no answer, retrying"
+    assert call.describe(112.0, 0).startswith("Waiting for lambda GetFunction; no answer, retrying (12 s, 48 s left, ")
+
+
 def test_a_call_that_ended_is_reported_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(in_flight, "FIRST_REPORT_SECONDS", 0.01)
     calls, seen = in_flight.CallsInFlight(), threading.Event()
