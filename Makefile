@@ -65,7 +65,7 @@ chatops/web/node_modules/.package-lock.json: chatops/web/package-lock.json
 	$(PYTHON) -m venv .venv
 
 .venv/local: .venv/bin/python pyproject.toml
-	$(BIN)/pip install --quiet --editable '.[local]'
+	$(BIN)/pip install --quiet --editable '.[local,chat]'
 	touch $@
 
 .venv/test: .venv/bin/python pyproject.toml requirements-ci.lock  # in CI what is locked, else the newest

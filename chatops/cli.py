@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -40,11 +41,24 @@ def top(version: Annotated[bool, typer.Option("--version", help="Print the versi
 
 def main() -> None:
     """The entry point. Exit codes: 0 done, 1 failed, 2 wrong usage or config, 3 not in sync, 130 interrupted."""
-    # On a broken pipe (`chatops logs | head`) end quietly, as every filter does.
+    if sys.stdout is None:
+        sys.stderr.write("stdout is closed: chatops has nowhere to write its output.\n")
+        sys.exit(FAILED)
+    for stream in (sys.stdout, sys.stderr):
+        # A character that the encoding lacks, such as a check mark in cp949, becomes a question mark.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="replace")
     try:
-        _run()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        try:
+            _run()
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        # Python flushes once more at its end, and would print a traceback there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+        # On a broken pipe (`chatops logs | head`) end quietly, as every filter does.
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"The output could not be written: {error.strerror or error}\n")
         sys.exit(FAILED)
 
 

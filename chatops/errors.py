@@ -3,6 +3,7 @@
     ChatopsError            its code, what happened, why, what to do next, and the exit code (1)
       UsageError            wrong usage (2)
         NoRegion            nothing names a region (2)
+        MissingExtra        a package of an extra is not installed (2)
         ConfigError         the config file is wrong (2); lists every problem in it
         HandlerError        the handlers' code is wrong (2); lists every problem in it
       LocalError            the local AWS could not be used (1)
@@ -59,6 +60,18 @@ class NoRegion(UsageError):
             "No region is chosen",
             "neither --region, the config, AWS_REGION nor the profile names one",
             "Check the region you mean, then add for example --region ap-northeast-2.",
+        )
+
+
+class MissingExtra(UsageError):
+    """A command needs packages that are installed with an extra only; `command` installs them."""
+
+    def __init__(self, extra: str, packages: Sequence[str], command: str) -> None:
+        super().__init__(
+            "extra-missing",
+            f"This command needs the extra [{extra}] of chatops",
+            f"{', '.join(packages)} {'are' if len(packages) > 1 else 'is'} not installed",
+            f"Run: {command}",
         )
 
 
@@ -161,6 +174,11 @@ def explain(error: BaseException) -> Explanation:
 def _told(error: BaseException) -> Explanation:
     if isinstance(error, ChatopsError):
         return Explanation(error.code, error.what, error.why, error.hint, error.exit_code)
+    if isinstance(error, ModuleNotFoundError):
+        from .extras import explain_missing
+
+        if missing := explain_missing(error.name):
+            return _told(missing)
     # Some of botocore's exceptions are OSErrors, too.
     if told := _told_of_aws(error):
         return told
@@ -217,11 +235,13 @@ def _told_of_aws(error: BaseException) -> Explanation | None:
             why,
             "Run `aws sso login` for this profile, then the same command again.",
         )
-    if isinstance(error, (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ConnectionError)):
-        hint = "Check the network and the region's name; `chatops local status` tells whether a local AWS is running."
-        return Explanation("aws-unreachable", "AWS could not be reached", why, hint)
-    if isinstance(error, boto.HTTPClientError):
-        return Explanation("connection-broke", "The connection to AWS broke", why, again)
+    if isinstance(error, (boto.ConnectionError, boto.HTTPClientError)):
+        from .aws.network import reason
+
+        why, hint = reason(error)
+        if isinstance(error, boto.ConnectionError):
+            return Explanation("aws-unreachable", "AWS could not be reached", why, hint)
+        return Explanation("connection-broke", "The connection to AWS broke", why, hint)
     if isinstance(error, (boto.ConfigParseError, boto.ConfigNotFound, boto.InvalidConfigError)):
         hint = "Mend ~/.aws/config, or the file that AWS_CONFIG_FILE names."
         return Explanation("aws-config-unreadable", "The AWS config file cannot be read", why, hint, WRONG_USAGE)
@@ -239,6 +259,12 @@ def _explain_client_error(error: BaseException) -> Explanation:
     assert isinstance(error, ClientError)
     detail = error.response.get("Error", {})
     name = str(detail.get("Code", "unknown"))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status in (500, 502, 503, 504) and name in (str(status), "unknown"):
+        # No service of AWS answers without an error code of its own: it comes from what stands in between.
+        why = f"HTTP {status} without an error code of AWS, after all retries"
+        hint = "Check the endpoint URL and the proxy, and https://health.aws.amazon.com; then run the command again."
+        return Explanation(OTHER.code, f"The server could not handle {error.operation_name}", why, hint)
     refusal = next((one for one in REFUSALS if name in one.names), OTHER)
     why = f"{name}: {str(detail.get('Message', '')).strip() or 'no message'}"
     return Explanation(refusal.code, f"AWS refused {error.operation_name}", why, refusal.hint)

@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from .errors import INTERRUPTED
@@ -31,16 +32,19 @@ class Interrupt:
     def __init__(self, stop: threading.Event, say: Callable[[str], None], leave: Callable[[], None]) -> None:
         self._stop, self._say, self._make_ready = stop, say, leave
         self._pressed_at: float | None = None
+        self._terminal: Terminal | None = None
         self._ended = threading.Event()
 
     @contextmanager
     def raising(self) -> Iterator[None]:
         """Within it the first signal raises KeyboardInterrupt; out of asyncio.run where a loop runs."""
+        self._terminal = Terminal()
         try:
             with self._handling(_interrupt):
                 yield
         finally:
             self._ended.set()
+            self._terminal.restore()
 
     @contextmanager
     def letting_end(self) -> Iterator[None]:
@@ -75,6 +79,39 @@ class Interrupt:
     def _leave(self) -> None:
         self._say(f"\nEnded at once. {self.so_far}")
         self._make_ready()
+        if self._terminal:
+            self._terminal.restore()
+
+
+class Terminal:
+    """The settings of the terminal that this process is controlled by, such as whether it echoes what is typed.
+
+    A thread that asks for the code of an MFA device turns the echo off, and may not end before the process does.
+    """
+
+    def __init__(self) -> None:
+        self._settings = self._read()
+
+    def restore(self) -> None:
+        """Set them as they were, if they differ and this process is in the foreground: else it would be stopped."""
+        now = self._read()
+        if self._settings is None or now is None or now == self._settings:
+            return
+        import termios
+
+        with suppress(OSError, termios.error), Path("/dev/tty").open("rb", buffering=0) as terminal:
+            if os.tcgetpgrp(terminal.fileno()) == os.getpgrp():
+                termios.tcsetattr(terminal, termios.TCSANOW, self._settings)
+
+    @staticmethod
+    def _read() -> list[Any] | None:
+        try:
+            import termios
+        except ImportError:  # Windows
+            return None
+        with suppress(OSError, termios.error), Path("/dev/tty").open("rb", buffering=0) as terminal:
+            return termios.tcgetattr(terminal)
+        return None
 
 
 def _elsewhere(work: Callable[[], None]) -> threading.Thread:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from .errors import UsageError
 from .interrupt import Interrupt
+from .text import visible, without_user
 
 if TYPE_CHECKING:
     from .aws import Aws
@@ -111,8 +112,15 @@ class Session:
 
         region, profile, given = self.region, self.options.profile, self.options.endpoint_url
         endpoint.check(given, profile)
-        gateway = self._local_gateway(given, region)
-        aws = Aws(region, profile=profile, endpoint_url=given, front_url=gateway, stop=self.stop)
+        aws_url = given or endpoint.configured(profile)
+        aws = Aws(
+            region,
+            profile=profile,
+            endpoint_url=aws_url,
+            endpoint_from_settings=given is None,
+            front_url=self._local_gateway(aws_url, region),
+            stop=self.stop,
+        )
         pinned = self.config.account
         if pinned and aws.account != pinned:
             raise UsageError(
@@ -166,9 +174,14 @@ class Session:
 
     def head(self) -> None:
         """Shows what is about to be touched."""
-        note = "(the local AWS)" if self.options.local else ""
-        self.output.head(self.where, note)
+        self.output.head(self.where, self.place(self.aws))
         self.tell_region()
+
+    def place(self, aws: Aws) -> str:
+        """Return a note for the header when a server stands in for AWS, else an empty string."""
+        if self.options.local:
+            return "(the local AWS)"
+        return f"(endpoint {visible(without_user(aws.endpoint_url))})" if aws.endpoint_url else ""
 
     def tell_region(self) -> None:
         """Says which region it is, where the options and the config disagree."""

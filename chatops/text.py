@@ -45,5 +45,12 @@ def redacted(text: str) -> str:
     return text
 
 
+def without_user(url: str) -> str:
+    """Return a URL without the user name and the password that it may hold."""
+    scheme, separator, rest = url.rpartition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+
+
 def _is_harmless(character: str) -> bool:
     return character in (JOINER, SELECTOR) or unicodedata.category(character) not in HIDDEN

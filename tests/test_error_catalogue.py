@@ -27,7 +27,7 @@ FILE = Path(__file__).with_name("error-catalogue.json")
 IS_WRITTEN = os.environ.get("ERROR_CATALOGUE") == "write"
 KEBAB = re.compile(r"[a-z]+(-[a-z]+)*")
 
-KINDS = {"NoRegion", "ConfigError", "HandlerError"}
+KINDS = {"NoRegion", "ConfigError", "HandlerError", "MissingExtra"}
 """The classes that are one error each, and name their code themselves."""
 RAISED = {
     *(name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.ChatopsError)),

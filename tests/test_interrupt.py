@@ -15,6 +15,7 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+import pexpect
 import pytest
 
 from chatops.errors import INTERRUPTED
@@ -88,9 +89,9 @@ def up(staller: Staller, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def told_by(process: subprocess.Popen[str]) -> str:
-    """What a process said, once it has ended."""
+    """What a process said, once it has ended, without the reports of what it waits for."""
     _, told = process.communicate(timeout=60)
-    return told
+    return "".join(line for line in told.splitlines(keepends=True) if not line.startswith("…"))
 
 
 def press_until_it_ends(process: subprocess.Popen[str]) -> None:
@@ -108,7 +109,8 @@ def test_the_first_ctrl_c_waits_for_the_calls_in_flight_and_makes_none_again(
 ) -> None:
     up.send_signal(signal.SIGINT)
     assert up.stderr
-    head, *heard = [next(up.stderr) for _ in range(3)]
+    lines = (line for line in up.stderr if not line.startswith("…"))
+    head, *heard = [next(lines) for _ in range(3)]
     assert "ap-northeast-2" in head
     assert "".join(heard) == f"{WAITING}\n"
     asked = staller.asked.qsize()
@@ -205,3 +207,31 @@ def test_within_a_loop_the_first_signal_waits_for_its_turn_and_every_task_ends()
     with pytest.raises(KeyboardInterrupt), one.raising():
         asyncio.run(main())
     assert seen == ["the step under way went on", "the neighbour ended"]
+
+
+ECHOLESS = """
+import getpass, threading
+from chatops.interrupt import Interrupt
+try:
+    with Interrupt(threading.Event(), print, lambda: None).raising():
+        threading.Thread(target=getpass.getpass, args=("Code: ",), daemon=True).start()
+        threading.Event().wait()
+except KeyboardInterrupt:
+    raise SystemExit(130)
+"""
+
+
+def test_the_terminal_echoes_again_after_ctrl_c_at_a_hidden_prompt() -> None:
+    child = pexpect.spawn(sys.executable, ["-c", ECHOLESS], timeout=60)
+    try:
+        assert child.getecho()
+        child.expect_exact("Code: ")
+        child.waitnoecho(60)
+        assert not child.getecho()
+        child.sendintr()
+        child.expect(pexpect.EOF)
+        assert child.getecho()
+        child.close()
+        assert child.exitstatus == INTERRUPTED
+    finally:
+        child.close(force=True)

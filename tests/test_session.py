@@ -197,4 +197,43 @@ def test_the_same_run_with_another_option_is_stopped_with_it() -> None:
 def test_what_makes_a_run_wait_is_told_whichever_command_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     _ = session(region=SEOUL, endpoint_url="http://127.0.0.1:1", as_json=True).aws
     progress("sts does not take GetCallerIdentity now")
-    assert capsys.readouterr() == ("", "… sts does not take GetCallerIdentity now\n")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith("… sts does not take GetCallerIdentity now\n")
+
+
+ENDPOINT = "http://user:pass-word@127.0.0.1:4566"
+
+
+@pytest.mark.parametrize("place", ["option", "variable", "profile"])
+def test_an_endpoint_is_the_same_wherever_it_is_configured(
+    place: str, nowhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options: dict[str, str] = {"option": {"endpoint_url": ENDPOINT}, "profile": {"profile": "near"}}.get(place, {})
+    if place == "variable":
+        monkeypatch.setenv("AWS_ENDPOINT_URL", ENDPOINT)
+    keys = "aws_access_key_id = a\naws_secret_access_key = b\n"
+    (nowhere / "aws-config").write_text(f"[profile near]\nendpoint_url = {ENDPOINT}\n{keys}")
+    monkeypatch.setattr("chatops.aws.Aws.account", "123456789012")
+    one = session(region=SEOUL, **options)
+    assert one.aws.client("sts").meta.endpoint_url == ENDPOINT
+    assert one.aws.connections_url("abc", "demo").startswith(f"{ENDPOINT}/_aws/execute-api/")
+    one.head()
+    err = capsys.readouterr().err
+    assert "(endpoint http://127.0.0.1:4566)" in err
+    assert "pass-word" not in err
+
+
+def test_the_endpoint_of_one_service_stays_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:8000")
+    aws = session(region=SEOUL).aws
+    assert aws.client("dynamodb").meta.endpoint_url == "http://127.0.0.1:8000"
+    assert aws.client("sts").meta.endpoint_url == "http://127.0.0.1:4566"
+
+
+def test_an_option_or_a_refusal_to_read_settings_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    assert session(region=SEOUL, endpoint_url="http://127.0.0.1:1").aws.endpoint_url == "http://127.0.0.1:1"
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    assert session(region=SEOUL).aws.endpoint_url is None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from copy import copy
 from datetime import datetime
@@ -15,10 +16,12 @@ from typing import Any, TypeVar
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError, NoCredentialsError
-from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
-from . import attempts
+from ..deploy.resource import current_listener
+from . import attempts, credential_process
+from .http import HttpSession
+from .in_flight import CallsInFlight
 from .patience import LIMIT, Patience, countdown, pause_after
 from .rate import RateLimit
 from .refusal import passes_by_itself
@@ -48,6 +51,7 @@ class Aws:
     """One account and region. Clients are made once each, when they are first needed; safe to share by threads.
 
     `endpoint_url` replaces AWS by something that speaks like it; `keys` replace the user's own credentials.
+    With `endpoint_from_settings` botocore reads that URL by itself, and may find another one for a single service.
     After `stop` is set every wait ends with `Interrupted`. `deleting_api` is held by who deletes an API.
     """
 
@@ -57,6 +61,7 @@ class Aws:
         *,
         profile: str | None = None,
         endpoint_url: str | None = None,
+        endpoint_from_settings: bool = False,
         keys: tuple[str, str] | None = None,
         front_url: str | None = None,
         stop: threading.Event | None = None,
@@ -68,20 +73,45 @@ class Aws:
         self.deleting_api = threading.Lock()
         self._keys = keys
         self._profile = profile
+        self._clients_endpoint = None if endpoint_from_settings else endpoint_url
         self._clients: dict[tuple[str, str | None], Any] = {}
         self._lock, self._asking = threading.Lock(), threading.Lock()
+        self._account: Future[str] | None = None
+        self._calls = CallsInFlight(current_listener())
 
     @cached_property
     def _session(self) -> Any:
         if self._keys:
             session = botocore.session.Session()
             session.set_credentials(*self._keys)
-            return session
-        return botocore.session.Session(profile=self._profile)
+        else:
+            credential_process.limit()
+            session = botocore.session.Session(profile=self._profile)
+        # The clients that fetch credentials are made by botocore, and bound by this alone.
+        session.set_default_client_config(
+            Config(
+                retries={"mode": "standard", "total_max_attempts": 8},
+                connect_timeout=attempts.CONNECT_SECONDS,
+                read_timeout=attempts.READ_SECONDS,
+            )
+        )
+        self._calls.watch(session)
+        attempts.limit_all(session)
+        return session
+
+    def _load_credentials(self) -> Any:
+        """Return the credentials of the session. Raise NoCredentialsError when there are none."""
+        profile = f"profile {self._profile}" if self._profile else "environment, profile, instance"
+        with self._calls.waiting(f"Looking for AWS credentials ({profile})"):
+            credentials = self._session.get_credentials()
+        if credentials is None:
+            # Else each client would look again, and where there is no instance metadata that takes seconds.
+            raise NoCredentialsError
+        return credentials
 
     def client(self, service: str, endpoint_url: str | None = None) -> Any:
         """The client of one service, shared by all callers."""
-        key = service, endpoint_url or self.endpoint_url
+        key = service, endpoint_url or self._clients_endpoint
         # Who wants one that is there does not wait for another that is being made, which takes long.
         if key not in self._clients:
             with self._lock:
@@ -91,19 +121,18 @@ class Aws:
 
     def _make_client(self, service: str, endpoint_url: str | None) -> Any:
         config = Config(
-            retries={"mode": "standard", "total_max_attempts": 8},
             max_pool_connections=64,
-            connect_timeout=10,
-            read_timeout=60,
             user_agent_extra="chatops",
             proxies={} if self._keys else None,
         )
+        self._load_credentials()
         client = self._session.create_client(service, region_name=self.region, endpoint_url=endpoint_url, config=config)
         if service in RATES:
             limit = RateLimit(*RATES[service], stop=self.stop)
             client.meta.events.register(f"before-send.{service}", lambda **_: limit.wait())
         service_id = client.meta.service_model.service_id.hyphenize()
-        client.meta.events.register_first(f"needs-retry.{service_id}", Patience(service, passes_by_itself, self.pause))
+        patience = Patience(service, passes_by_itself, self.pause, self._calls)
+        client.meta.events.register_first(f"needs-retry.{service_id}", patience)
         attempts.limit(client, lambda: self.pause(0))
         return client
 
@@ -116,9 +145,7 @@ class Aws:
     def credentials(self) -> Any:
         """The credentials that sign, fresh at every call. Raises NoCredentialsError when there are none."""
         with self._lock:
-            credentials = self._session.get_credentials()
-        if credentials is None:
-            raise NoCredentialsError
+            credentials = self._load_credentials()
         return credentials.get_frozen_credentials()
 
     @property
@@ -128,21 +155,35 @@ class Aws:
             ends = getattr(self._session.get_credentials(), "_expiry_time", None)
         return ends if isinstance(ends, datetime) else None
 
-    def http(self, url: str, in_flight: int) -> URLLib3Session:
+    def http(self, url: str, in_flight: int) -> HttpSession:
         """A pool of kept-alive connections, set up as botocore's clients set theirs up."""
-        return URLLib3Session(
-            verify=(not self._keys and self._session.get_config_variable("ca_bundle")) or True,
+        bundle = self._session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+        return HttpSession(
+            self._calls,
+            f"execute-api, {self.region}",
+            verify=(not self._keys and bundle) or True,
             proxies={} if self._keys else get_environ_proxies(url),
-            timeout=(10, 30),
             max_pool_connections=in_flight,
         )
 
-    @cached_property
+    @property
     def account(self) -> str:
-        """The id of the account that the credentials belong to; who asks meanwhile waits for the same answer."""
+        """The id of the account that the credentials belong to. Who asks meanwhile gets the same answer or error."""
+        if "account" in self.__dict__:
+            return str(self.__dict__["account"])
         with self._asking:
-            known = self.__dict__.get("account") or self.client("sts").get_caller_identity()["Account"]
-            return str(self.__dict__.setdefault("account", known))
+            asked = self._account
+            is_first = asked is None or (asked.done() and asked.exception() is not None)
+            if asked is None or is_first:
+                asked = self._account = Future()
+        if is_first:
+            try:
+                asked.set_result(str(self.client("sts").get_caller_identity()["Account"]))
+            except BaseException as error:
+                # A Ctrl-C is for the thread that got it.
+                asked.set_exception(error if isinstance(error, Exception) else Interrupted())
+                raise
+        return str(self.__dict__.setdefault("account", asked.result()))
 
     def elsewhere(self, region: str) -> Aws:
         """The same credentials in another region. Clients share the lock: botocore's session makes one at a time."""

@@ -1,22 +1,63 @@
-"""Where botocore is not to make a call again by itself, as it does with what may pass."""
+"""Which failed calls are not retried, or not for long: botocore by itself retries each of them up to seven times."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ProxyConnectionError,
+    SSLError,
+)
+
+CONNECT_SECONDS = 5.0
+"""How long a connection to one address may take: three SYN packets, sent after 0, 1 and 3 seconds."""
+READ_SECONDS = 20.0
+"""How long an answer may take. The slowest call, CreateFunction, answers in a few seconds."""
+RETRY_SECONDS = 30.0
+"""How long calls without a usable answer are retried. With one more READ_SECONDS a call ends within a minute."""
+STARTED, FAILING_SINCE = "chatops_attempt_started", "chatops_failing_since"
+"""Where a call's context holds when its latest attempt began, and when its first one without an answer did."""
+BROKEN_HANDSHAKES = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+PERMANENT = {
+    errno.ECONNREFUSED,
+    errno.ENETUNREACH,
+    errno.EHOSTUNREACH,
+    errno.ENETDOWN,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EADDRNOTAVAIL,
+}
+SERVER_ERRORS = (500, 502, 503, 504)
 
 
 def limit(client: Any, go_on: Callable[[], None]) -> None:
-    """Keeps a client from trying again what is refused for long. `go_on` raises when a call is not to be repeated."""
+    """Keep a client from retrying after the stop: `go_on` raises then."""
 
     def before_send(request: Any, **_: Any) -> None:
         if not _is_first(request.headers.get("amz-sdk-request", b"")):
             go_on()
 
     client.meta.events.register("before-send", before_send)
-    client.meta.events.register("needs-retry", _raise_refused)
+
+
+def limit_all(session: Any) -> None:
+    """Keep every client of a botocore session from retrying what cannot succeed, or for more than RETRY_SECONDS."""
+    session.register("request-created", _note_start)
+    session.register("needs-retry", _raise_permanent)
+
+
+def _note_start(request: Any, **_: Any) -> None:
+    request.context[STARTED] = time.monotonic()
 
 
 def _is_first(attempt: bytes | str) -> bool:
@@ -24,9 +65,69 @@ def _is_first(attempt: bytes | str) -> bool:
     return text.partition(";")[0] in ("", "attempt=1")
 
 
-def _raise_refused(caught_exception: Any, **_: Any) -> None:
-    # Nobody listens there. AWS always does, so it is a wrong --endpoint-url or a local AWS that has ended.
-    if isinstance(caught_exception, EndpointConnectionError):
-        cause = caught_exception.kwargs.get("error")
-        if isinstance(cause, Exception) and isinstance(cause.__cause__, ConnectionRefusedError):
-            raise caught_exception
+def _raise_permanent(caught_exception: Any, response: Any, request_dict: Any, operation: Any, **_: Any) -> None:
+    if caught_exception is not None and is_permanent(caught_exception):
+        raise caught_exception
+    raise_when_failing_for_long(response, caught_exception, request_dict["context"], operation.name)
+
+
+def raise_when_failing_for_long(response: Any, caught_exception: Any, context: Any, operation: str) -> float | None:
+    """Return for how many seconds a call has had no usable answer, or None. Raise its error after RETRY_SECONDS."""
+    if not is_transient(response, caught_exception):
+        context.pop(FAILING_SINCE, None)
+        return None
+    now = time.monotonic()
+    waited = now - float(context.setdefault(FAILING_SINCE, context.get(STARTED, now)))
+    if waited >= RETRY_SECONDS:
+        raise caught_exception or ClientError(response[1], operation)
+    return waited
+
+
+def is_transient(response: Any, caught_exception: Any) -> bool:
+    """Whether botocore would retry: a server error, a connection that broke, or no answer in time."""
+    if response is not None:
+        return response[0].status_code in SERVER_ERRORS
+    return isinstance(caught_exception, (ConnectionError, HTTPClientError))
+
+
+def is_permanent(error: BaseException) -> bool:
+    """Whether an error comes again however often the call is made: a name, proxy, address or certificate is wrong."""
+    if type(error) is HTTPClientError:
+        # HTTPClientError itself is what urllib3 did not expect, such as a proxy URL of an unknown scheme.
+        return True
+    if isinstance(error, SSLError):
+        return not any(isinstance(one, BROKEN_HANDSHAKES) for one in causes(error))
+    if not isinstance(error, (EndpointConnectionError, ProxyConnectionError)):
+        return False
+    return any(
+        isinstance(one, socket.gaierror)
+        or (isinstance(one, OSError) and (one.errno in PERMANENT or is_refused_tunnel(str(one))))
+        for one in causes(error)
+    )
+
+
+def is_refused_tunnel(message: str) -> bool:
+    """Whether a proxy answered that it will not connect, rather than that it cannot at the moment."""
+    status = re.search(r"Tunnel connection failed: (\d+)", message)
+    return status is not None and int(status[1]) not in SERVER_ERRORS
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and all that it wraps: botocore, urllib3 and Python each link them in another way."""
+    seen: set[int] = set()
+    left: list[Any] = [error]
+    while left:
+        one = left.pop(0)
+        if not isinstance(one, BaseException) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        wrapped = getattr(one, "kwargs", None)
+        left += [
+            wrapped.get("error") if isinstance(wrapped, dict) else None,
+            getattr(one, "original_error", None),
+            getattr(one, "reason", None),
+            *one.args,
+            one.__cause__,
+            one.__context__,
+        ]

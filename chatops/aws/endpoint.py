@@ -27,6 +27,19 @@ def check(option: str | None, profile: str | None) -> None:
             )
 
 
+def configured(profile: str | None) -> str | None:
+    """Return the endpoint of every service that the environment or the profile configures, as botocore finds it.
+
+    A service may have another one, which botocore finds by itself.
+    """
+    import botocore.session
+
+    session = botocore.session.Session(profile=profile)
+    if session.get_config_variable("ignore_configured_endpoint_urls"):
+        return None
+    return os.environ.get(VARIABLE) or session.get_scoped_config().get("endpoint_url") or None
+
+
 def _configured(profile: str | None) -> Iterator[tuple[str, str]]:
     import botocore.session
 

@@ -10,6 +10,7 @@ import typer
 
 from ..command import command
 from ..errors import FAILED, NoRegion, UsageError
+from ..extras import require
 from ..session import Session
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def find(session: Session) -> int:
 
     aws, meant = _anywhere(session)
     where = {"stack": session.config.stack, "account": aws.account, "config": session.config.origin}
-    session.output.head({**where, "region": meant or "any"})
+    session.output.head({**where, "region": meant or "any"}, session.place(aws))
     session.output.say("Asking every region of the account …", "dim")
     places = find(aws, session.config)
     show(session.output, {**where, "region": meant}, places)
@@ -89,9 +90,12 @@ def doctor(
     from ..times import seconds
 
     span = seconds(since)
+    if session.options.local:
+        # Else the missing package would be one finding among others.
+        require("local")
     diagnosis = examine(lambda: session.stack, region_from=_region_from(session), since=span)
     if diagnosis.where:
-        session.output.head({**diagnosis.where, "config": session.config.origin})
+        session.output.head({**diagnosis.where, "config": session.config.origin}, session.place(session.aws))
     if saw:
         diagnosis = replace(diagnosis, findings=(*causes_of(saw), *diagnosis.findings))
     show(session.output, diagnosis)

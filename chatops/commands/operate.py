@@ -145,6 +145,7 @@ def smoke(
 
     Example: [bold]chatops smoke --clients 5[/bold]
     """
+    require(*NEEDED_TO_CONNECT)
     session.head()
     return smoke_test(session, clients)
 

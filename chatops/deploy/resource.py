@@ -201,6 +201,11 @@ def listen(listener: Callable[[str], None]) -> None:
     _listener.set(listener)
 
 
+def current_listener() -> Callable[[str], None] | None:
+    """Return what `progress` would call in this context."""
+    return _listener.get(None)
+
+
 def _resources_in(value: Any) -> Iterator[Resource]:
     if isinstance(value, Resource):
         yield value

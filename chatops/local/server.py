@@ -162,7 +162,7 @@ def gateway_of(endpoint_url: str, region: str, say: Callable[[str], None]) -> st
     """Return the local API Gateway's address when an endpoint is this user's local AWS; None for any other endpoint."""
     try:
         running = remembered().aws
-    except UsageError:  # the extra [local] is not installed, so it is another's
+    except (UsageError, LocalError):  # the extra [local] is not installed or has no folder, so it is another program's
         return None
     if running is None or endpoint_url.rstrip("/") != running.url or running.find() is None:
         return None
@@ -363,9 +363,9 @@ def _undone_on_failure() -> Iterator[None]:
 @contextmanager
 def _locked(say: Callable[[str], None], *, is_required: bool = True) -> Iterator[None]:
     """Two commands at once start one local AWS, not two. Without `is_required`, go on where no lock can be had."""
+    file, holder = _folder() / "local.lock", _folder() / "local.lock.pid"
     from filelock import FileLock, Timeout
 
-    file, holder = _folder() / "local.lock", _folder() / "local.lock.pid"
     lock = FileLock(str(file), mode=0o600)
     began, patience = time.monotonic(), LOCK_NOTICE_SECONDS
     while not lock.is_locked:
@@ -422,7 +422,7 @@ def _not_writable(path: Path, error: OSError) -> LocalError:
 
 
 def _folder() -> Path:
-    require("local", "ministack", "filelock", "platformdirs", "psutil", "websockets", "h11")
+    require("local")
     from platformdirs import user_state_path
 
     folder = user_state_path("chatops", appauthor=False)

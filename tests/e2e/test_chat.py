@@ -202,7 +202,7 @@ def test_without_the_extra_it_says_what_to_install(stack: Chatops) -> None:
         timeout=60,
     )
     assert done.returncode == 2
-    assert "pip install 'chatops[chat]'" in done.stderr
+    assert "[local,chat]'" in done.stderr
 
 
 def test_a_reader_that_goes_away_ends_it_quietly(stack: Chatops) -> None:

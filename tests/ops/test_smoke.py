@@ -82,7 +82,7 @@ def test_an_up_that_cannot_be_proved_changes_nothing(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("chatops.session.Session.head", touched)
     ended = CliRunner().invoke(deploy.app, ["up", "--smoke", "--region", "ap-northeast-2"])
     assert ended.exit_code == 2
-    assert "pip install 'chatops[chat]'" in ended.stderr
+    assert "[local,chat]'" in ended.stderr
 
 
 class Chat:

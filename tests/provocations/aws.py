@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ConnectionClosedError
@@ -115,8 +114,8 @@ def connection_broke(one: Stranger) -> Told:
     def closed(*_: object) -> None:
         raise ConnectionClosedError(endpoint_url="https://sts.ap-northeast-2.amazonaws.com/")
 
-    one.patch.setattr("chatops.aws.URLLib3Session.send", closed)
-    one.patch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
+    one.patch.setattr("botocore.httpsession.URLLib3Session.send", closed)
+    one.patch.setattr("chatops.aws.attempts.RETRY_SECONDS", 0)
     return one.meets(lambda: Aws(SEOUL).account)
 
 

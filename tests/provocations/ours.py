@@ -105,6 +105,7 @@ def no_endpoint(one: Stranger) -> Told:
 
 def extra_missing(one: Stranger) -> Told:
     one.patch.setattr("chatops.extras.find_spec", lambda _: None)
+    one.patch.setattr("chatops.extras._direct_url", dict)
     return one.types("chat")
 
 
