@@ -229,8 +229,6 @@ class Session:
         from .aws.region import chosen
 
         given = self.options
-        if given.local:
-            forget_credentials()  # AWS_PROFILE may name a profile that does not exist
         return chosen(given.region, self.config.region, profile=given.profile, local=given.local)
 
 

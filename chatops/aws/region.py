@@ -27,7 +27,8 @@ def chosen(flag: str | None, written: str | None, *, profile: str | None, local:
 
 
 def _known(region: str) -> str:
-    session = botocore.session.Session()
+    # Without the variables that name a profile, which may not exist: the list of regions is the same for all.
+    session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
     partitions = session.get_available_partitions()
     known = [one for name in partitions for one in session.get_available_regions("lambda", name)]
     if region in known:

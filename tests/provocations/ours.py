@@ -15,6 +15,7 @@ from chatops import cli
 from chatops.config import load
 from chatops.deploy.plan import Action, Plan, Step
 from chatops.deploy.resource import Live
+from chatops.local import server
 from chatops.local.process import DidNotStart, Process
 from chatops.local.server import Local
 from chatops.ops import connections, ownership
@@ -136,6 +137,17 @@ def local_did_not_start(one: Stranger) -> Told:
     return one.types("local", "start")
 
 
+def local_not_running(one: Stranger) -> Told:
+    one.patch.setattr("chatops.local.server._folder", lambda: one.folder)
+    return one.types("local", "env")
+
+
+def local_keys_unreadable(one: Stranger) -> Told:
+    one.patch.setattr("chatops.local.server._folder", lambda: one.folder)
+    one.writes("[]", "keys.json")
+    return one.meets(server.keys)
+
+
 def local_locked(one: Stranger) -> Told:
     one.patch.setattr("chatops.local.server._folder", lambda: one.folder)
     one.patch.setattr("chatops.local.server.LOCK_NOTICE_SECONDS", 0.0)
@@ -240,6 +252,8 @@ OURS: Mapping[str, Callable[[Stranger], Told]] = {
     "time-scale": lambda one: one.types("local", "start", "--time-scale", "0"),
     "local-did-not-start": local_did_not_start,
     "local-does-not-answer": local_does_not_answer,
+    "local-not-running": local_not_running,
+    "local-keys-unreadable": local_keys_unreadable,
     "local-locked": local_locked,
     "local-folder-not-writable": local_folder_not_writable,
     "file": file,
