@@ -270,7 +270,7 @@ def test_prune_deletes_the_row_that_handlers_connect_writes(
         {**row(CLOSED), "expiresAt": {"N": "1738314600"}},
         {**row(CLOSED, connectedAt=written()), "expiresAt": {"S": "tomorrow"}},
     ],
-    ids=str,
+    ids=("a-name", "a-uuid", "short", "more", "no-time", "a-number", "no-number", "a-text"),
 )
 def test_prune_keeps_items_that_no_connect_function_writes(
     dynamodb: Any, management: Management, item: dict[str, Any]
