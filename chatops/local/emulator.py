@@ -21,6 +21,7 @@ import os
 import re
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -35,6 +36,7 @@ FORWARDED = "x-chatops-forward"
 """The header with which the local API Gateway proves that it forwards a request to an HTTP API."""
 DATA_PLANE = "/_aws/execute-api/"
 """The path below which MiniStack serves HTTP APIs: what the local API Gateway may forward to, unsigned."""
+HTTP_API = re.compile(rf"{DATA_PLANE}([A-Za-z0-9]+)/.*", re.DOTALL)
 HEALTH = "/_chatops/health"
 CREDENTIALS = "/_chatops/credentials/"
 """Where the local API Gateway asks whose an access key is; only with `FORWARDED`."""
@@ -50,6 +52,9 @@ MAX_BODY_BYTES = 80 * 1024 * 1024
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
 BODY_TIMEOUT_SECONDS = 60.0
+LARGE_BODY_BYTES = 1024 * 1024
+MAX_LARGE_BODIES = 4
+"""How many of the larger bodies are read at a time: a signature can only be verified once they are there."""
 SET_KEYS = 'The local AWS has a key of its own. Run: eval "$(chatops local env)"'
 
 Message = MutableMapping[str, Any]
@@ -86,6 +91,7 @@ class Guard:
 
     def __init__(self, app: App, keys: LocalKeys) -> None:
         self._app, self._keys = app, keys
+        self._large_bodies = asyncio.Semaphore(MAX_LARGE_BODIES)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -109,8 +115,8 @@ class Guard:
         if is_forwarded and path.startswith(CREDENTIALS):
             await self._identify(path.removeprefix(CREDENTIALS), send)
             return
-        if is_forwarded and path.startswith(DATA_PLANE):
-            _refuse_root_name(scope, headers)
+        if is_forwarded:
+            _check_forwarded(scope, headers)
             kept = [one for one in scope["headers"] if one[0].lower() != FORWARDED.encode()]
             await self._app({**scope, "headers": kept}, receive, send)
             return
@@ -130,8 +136,11 @@ class Guard:
         if path.startswith(ADMIN) and not credential.is_root:
             raise Denied("AccessDenied", "Only the account's root key may do this.", service=signature.service)
         length = headers.get("content-length", "0")
-        body = await _read(receive, int(length) if length.isdecimal() else 0)
-        _verify(signature, credential, scope, headers, body)
+        size = int(length) if length.isdecimal() else 0
+        is_large = size > LARGE_BODY_BYTES or "transfer-encoding" in headers
+        async with self._large_bodies if is_large else nullcontext():
+            body = await _read(receive, size)
+            _verify(signature, credential, scope, headers, body)
         name = ROOT if credential.is_root else credential.access_key
         scope = {**scope, "headers": _renamed(scope["headers"], signature, name)}
         await self._app(scope, _replayed(body, receive), send)
@@ -168,6 +177,8 @@ class Guard:
         named = {name.lower() for name in parse_qs(scope.get("query_string", b"").decode("latin-1"))}
         if named & {"x-amz-credential", "x-amz-algorithm", "awsaccesskeyid"}:
             raise Denied("AccessDenied", "The local AWS takes a signature in the Authorization header only.")
+        if not authorization.isascii():
+            raise Denied("IncompleteSignature", "The Authorization header is not ASCII.")
         if not authorization:
             raise Denied("MissingAuthenticationToken", f"The request is not signed. {SET_KEYS}")
         signature = parse_header_signature(headers) if authorization.startswith(ALGORITHM) else None
@@ -220,15 +231,30 @@ def _verify(signature: Any, credential: Credential, scope: Message, headers: Map
         raise Denied(code, f"{message}{hint}", service=signature.service)
 
 
-def _refuse_root_name(scope: Message, headers: Mapping[str, str]) -> None:
-    """Raise Denied for a forwarded request with a key id that MiniStack would take for the root's, unchecked."""
+def _check_forwarded(scope: Message, headers: Mapping[str, str]) -> None:
+    """Raise Denied unless MiniStack takes a forwarded request for one to an HTTP API whose route asks for no signature.
+
+    Whatever it takes for a call to another service it would run as the account's root: it takes a request that names no
+    key, or one of its root keys, for the root's.
+    """
+    from ministack import app
     from ministack.core.iam_evaluator import is_root_access_key
     from ministack.core.router import extract_access_key_id
+    from ministack.services import apigateway
 
+    path = scope["path"]
+    found, parsed = HTTP_API.fullmatch(path), app._parse_execute_api_url(headers.get("host", ""), path)
+    if not found or not parsed or found[1] != parsed[0] or apigateway._api_protocol(found[1]) != "HTTP":
+        raise Denied("AccessDenied", "No HTTP API is served here.")
     query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
     named = extract_access_key_id(dict(headers), query)
     if named and is_root_access_key(named):
         raise Denied("InvalidClientTokenId", "The security token included in the request is invalid.")
+    stage, rest = app._resolve_stage_and_path(*parsed)
+    if "/@connections/" in path or (
+        app._execute_api_authorization_type(found[1], stage, scope["method"], rest) == "AWS_IAM"
+    ):
+        raise Denied("AccessDenied", "The local AWS does not serve routes of HTTP APIs that use AWS_IAM.")
 
 
 def joined(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:

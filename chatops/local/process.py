@@ -244,7 +244,10 @@ def _is_marked(process: Any, folder: Path) -> bool:
         words = process.cmdline()
         if ("-X", f"chatops_folder={folder}") in pairwise(words):
             return True
-        return bool(process.environ().get(MARK) == str(folder))
+        if process.environ().get(MARK) == str(folder):
+            return True
+        # A function's child that has cleared its environment: its code lies in the folder for temporary files.
+        return Path(process.cwd()).is_relative_to(folder / "tmp")
     except (psutil.Error, OSError):
         return False
 

@@ -6,6 +6,7 @@ that is the front (`local/front`), one for each region that is used.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -31,7 +32,7 @@ LOCK_NOTICE_SECONDS, LOCK_REPEAT_SECONDS, MAX_LOCK_SECONDS = 1.0, 15.0, 120.0
 """When a command that waits for another one says so, how often it says it again, and when it gives up."""
 MAX_STATE_BYTES = 1_000_000
 LOW_DISK_BYTES = 1_000_000
-TEMPORARY = ("tmp", "deployments", "keys.json")
+TEMPORARY = ("keys.json", "tmp", "deployments")
 """What is deleted with the stacks: temporary files (functions' code among them), deployments' snapshots, the key."""
 
 
@@ -428,9 +429,13 @@ def _folder() -> Path:
     folder = user_state_path("chatops", appauthor=False)
     with _writing(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if stat.S_IMODE(folder.stat().st_mode) != 0o700:
+        folder = folder.resolve()
+        now = folder.stat()
+        if hasattr(os, "getuid") and now.st_uid != os.getuid():
+            raise PermissionError(errno.EPERM, "the folder belongs to another user", str(folder))
+        if stat.S_IMODE(now.st_mode) != 0o700:
             folder.chmod(0o700)
-        return folder.resolve()
+        return folder
 
 
 def _keys_file() -> Path:
@@ -461,6 +466,7 @@ def _delete(path: Path) -> None:
         if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
             return
+        path.chmod(0o700)
         for place, folders, _ in os.walk(path):
             for name in folders:
                 folder = Path(place, name)

@@ -167,6 +167,37 @@ def test_who_has_no_secret_of_the_account_gets_nothing(deployed: Chatops, boto: 
     assert "evil" not in [one["UserName"] for one in boto.client("iam").list_users()["Users"]]
 
 
+BEHIND = ("//{api}/", "/{api}//", "/./{api}/", "/{api}/../", "/%2e/{api}/", "//{api}//{api}/", "/{api}/%2e%2e/%2e%2e/")
+"""Ways to write the path of an HTTP API that a reader may take for another path."""
+
+
+def test_no_request_for_an_http_api_becomes_a_call_to_aws(deployed: Chatops, boto: Boto) -> None:
+    page = urlsplit(deployed.must("url", "api-gateway-lambda", "--local").out.strip())
+    before, api = boto.everything(), page.path.strip("/")
+    for (method, call, _, body), path, token in itertools.product(CALLS, BEHIND, ("Bearer x", "Basic x", "AWS x:y")):
+        query = call.partition("?")[2]
+        for target in (f"{path.format(api=api)}?{query}", f"{path.format(api=api)}{call.lstrip('/')}"):
+            more = {"authorization": token, "x-amz-target": "DynamoDB_20120810.ListTables"}
+            connection = http.client.HTTPConnection(page.netloc, timeout=20)
+            connection.request(method, target, body, more)
+            text = connection.getresponse().read()
+            connection.close()
+            for word in (b"CreateUserResponse", b"ListTables", b"TableNames", b"FunctionArn", b"CreateRoleResult"):
+                assert word not in text, (method, target, token, text[:200])
+    assert boto.everything() == before
+    assert "evil" not in [one["UserName"] for one in boto.client("iam").list_users()["Users"]]
+
+
+def test_a_route_of_an_http_api_that_needs_a_signature_runs_for_nobody_unsigned(deployed: Chatops, boto: Boto) -> None:
+    page = urlsplit(deployed.must("url", "api-gateway-lambda", "--local").out.strip())
+    gateway, api = boto.client("apigatewayv2"), page.path.strip("/")
+    target = gateway.get_routes(ApiId=api)["Items"][0]["Target"]
+    gateway.create_route(ApiId=api, RouteKey="GET /closed", AuthorizationType="AWS_IAM", Target=target)
+    for token in ("", "Bearer x", "Basic x"):
+        assert ask(page.netloc, "GET", f"{page.path}/closed", authorization=token).status == 403, token
+    assert ask(page.netloc, "GET", f"{page.path}/").status == 200
+
+
 def test_a_key_of_one_start_is_worth_nothing_at_the_next(chatops: Chatops, tmp_path: Path) -> None:
     other = Chatops(tmp_path, tmp_path / "state")
     other.must("local", "start")

@@ -293,6 +293,11 @@ def test_a_query_that_is_not_unicode_is_refused() -> None:
     assert ask("POST", "/?a=\xff", signed(), [b"{}"]).passed == []
 
 
+def test_a_signature_that_is_not_ascii_is_refused() -> None:
+    headers = changed(signed(), authorization=dict(signed())["Authorization"][:-1] + "é")
+    assert (ask("POST", "/?a=1&b=%EC%95%88", headers, [b"{}"]).passed) == []
+
+
 def test_a_slow_body_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emulator, "BODY_TIMEOUT_SECONDS", 0.01)
 
@@ -305,6 +310,22 @@ def test_a_slow_body_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     assert denied.value.status == 408
 
 
+@pytest.fixture
+def apis() -> Iterator[None]:
+    """MiniStack with an HTTP API `a`, whose route of POST needs a signature, and a WebSocket API `w`."""
+    from ministack import app
+    from ministack.services import apigateway
+
+    with (
+        patch.object(apigateway, "_api_protocol", {"a": "HTTP", "w": "WEBSOCKET"}.get),
+        patch.object(
+            app, "_execute_api_authorization_type", lambda _a, _s, method, _p: "AWS_IAM" if method == "POST" else "NONE"
+        ),
+    ):
+        yield
+
+
+@pytest.mark.usefixtures("apis")
 class TestForwarded:
     """What the local API Gateway forwards for the clients of HTTP APIs."""
 
@@ -314,9 +335,37 @@ class TestForwarded:
         assert seen.status == 200
         assert seen.passed[0][0] == {"host": HOST, "origin": "http://localhost:4510"}
 
-    @pytest.mark.parametrize("path", ["/", "/2015-03-31/functions", "/_ministack/reset", "/_aws/sqs", "/v2/apis"])
-    def test_it_reaches_no_other_path(self, path: str) -> None:
-        assert ask("POST", path, unsigned(*FORWARD.items())).passed == []
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/",
+            "/2015-03-31/functions",
+            "/_ministack/reset",
+            "/_aws/sqs",
+            "/v2/apis",
+            "/_aws/execute-api",
+            "/_aws/execute-api/",
+            "/_aws/execute-api/a",
+            "/_aws/execute-api//",
+            "/_aws/execute-api//a/",
+            "/_aws/execute-api/./a/",
+            "/_aws/execute-api/../a/",
+            "/_aws/execute-api/b/x",
+            "/_aws/execute-api/w/demo",
+            "/_aws/execute-api/w/demo/@connections/x",
+            "/_aws/execute-api/a/demo/@connections/x",
+            "//_aws/execute-api/a/x",
+        ],
+    )
+    @pytest.mark.parametrize("token", ["", "Bearer abc", "Basic dGVzdDp0ZXN0"])
+    def test_it_reaches_nothing_else(self, path: str, token: str) -> None:
+        headers = unsigned(*FORWARD.items(), ("authorization", token), ("x-amz-target", "DynamoDB_20120810.ListTables"))
+        assert ask("GET", path, headers).passed == []
+
+    def test_a_route_that_needs_a_signature_is_not_served(self) -> None:
+        for token in ("", "Bearer abc", f"AWS4-HMAC-SHA256 Credential={KEYS.access_key}/1/r/s/aws4_request"):
+            headers = unsigned(*FORWARD.items(), ("authorization", token))
+            assert ask("POST", "/_aws/execute-api/a/x", headers).passed == []
 
     @pytest.mark.parametrize("key", ["test", "000000000000"])
     def test_a_key_that_ministack_does_not_check_is_refused(self, key: str) -> None:

@@ -37,7 +37,7 @@ def is_local_host(host: str | None) -> bool:
     A web page anywhere can make a name of its own resolve to 127.0.0.1 and then read what the page's own origin
     may read; its requests carry that name here.
     """
-    return bool(host) and _hostname(f"//{host}") in LOOPBACK
+    return bool(host) and not re.search(r"[/?#]", host or "") and _hostname(f"//{host}") in LOOPBACK
 
 
 def is_local_origin(origin: str | None) -> bool:

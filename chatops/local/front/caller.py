@@ -61,14 +61,8 @@ class Callers:
 
     async def identify(self, request: Request) -> Caller:
         """Return the signer of a request. Raise Refused when it is not signed, or when the signature is wrong."""
-        signature = sigv4.read(request)
-        if signature is None:
-            raise missing_token("the request is not signed")
+        signature, found = await self.check_key(request)
         sigv4.check(signature, request, self._aws.region, datetime.now(timezone.utc))
-        found = await self._credential(signature.access_key)
-        if found is None:
-            text = "The security token included in the request is invalid."
-            raise Refused(403, text, f"no access key {signature.access_key[:40]!r}", "UnrecognizedClientException")
         token = request.header("x-amz-security-token") or request.parameter("X-Amz-Security-Token") or ""
         secrets = Credentials(found.access_key, found.secret_key, found.token)
         if not hmac.compare_digest(token.encode(), (found.token or "").encode()):
@@ -76,6 +70,20 @@ class Callers:
         if not sigv4.matches(signature, request, secrets):
             raise sigv4.mismatch()
         return Caller(found.arn, found.user_id, found.access_key)
+
+    async def check_key(self, request: Request) -> tuple[sigv4.Signature, Credential]:
+        """Return a request's signature, unverified, and whose key it names. Raise Refused where there is no such key.
+
+        This needs the head of the request only.
+        """
+        signature = sigv4.read(request)
+        if signature is None:
+            raise missing_token("the request is not signed")
+        found = await self._credential(signature.access_key)
+        if found is None:
+            text = "The security token included in the request is invalid."
+            raise Refused(403, text, f"no access key {signature.access_key[:40]!r}", "UnrecognizedClientException")
+        return signature, found
 
     async def _credential(self, access_key: str) -> Credential | None:
         at, known = self._cached.get(access_key, (0.0, None))

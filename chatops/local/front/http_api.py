@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import re
 from collections.abc import Iterable
 from urllib.parse import quote, urlsplit
 
-from ..emulator import FORWARDED
+from ..emulator import DATA_PLANE, FORWARDED
 from . import address
 from .catalog import Catalog
 from .request import Request, Response, as_json
@@ -47,7 +48,9 @@ class HttpApis:
         """Whether a request is for one of them, the newest included."""
         if request.path == address.HEALTH or "/@connections/" in request.path:
             return False
-        api_id = request.path.lstrip("/").partition("/")[0]
+        api_id = split(request.path)[0]
+        if not api_id:
+            return False
         if api_id not in self._catalog.http_api_ids:
             await self._catalog.refresh(older_than=0.2)
         return api_id in self._catalog.http_api_ids
@@ -62,8 +65,8 @@ class HttpApis:
             return as_json(503, {"message": "Service Unavailable"})
 
     def _pass_on(self, request: Request) -> Response:
-        _, api_id, *rest = request.path.split("/")
-        target = f"/_aws/execute-api/{api_id}/{'/'.join(rest)}" + (f"?{request.query}" if request.query else "")
+        api_id, rest = split(request.path)
+        target = f"{DATA_PLANE}{api_id}/{rest}" + (f"?{request.query}" if request.query else "")
         aws = http.client.HTTPConnection(self._aws.hostname or "", self._aws.port or 80, timeout=LONGEST)
         try:
             headers = dict(forwardable(request.headers))
@@ -73,6 +76,12 @@ class HttpApis:
             return Response(answer.status, answer.read(), repeated=given)
         finally:
             aws.close()
+
+
+def split(path: str) -> tuple[str, str]:
+    """Return the API id that a path begins with, and what comes after it without a slash; "" for any other path."""
+    found = re.fullmatch(r"/([A-Za-z0-9]+)(?:/(.*))?", path, re.DOTALL)
+    return (found[1], found[2] or "") if found else ("", "")
 
 
 def forwardable(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

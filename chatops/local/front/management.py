@@ -53,11 +53,16 @@ class Management:
             return self._refuse(request, forbidden(f"the page at {origin} is not of this machine"))
         return None
 
-    def find(self, request: Request) -> http.Handler | Response:
-        """What answers a request, by its head: nothing of a body is read for a path or a stage that does not exist."""
+    async def find(self, request: Request) -> http.Handler | Response:
+        """What answers a request, by its head.
+
+        Nothing of a body is read, and no memory is held for it, when the path or the stage does not exist, or the
+        request names no access key of this account.
+        """
         try:
             if request.path != address.HEALTH:
                 self._locate(request)
+                await self._callers.check_key(request)
         except Refused as refused:
             return self._refuse(request, refused)
         return self._handler

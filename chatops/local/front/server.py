@@ -55,7 +55,7 @@ class Reader(StreamReader):
 
     def set_exception(self, exc: BaseException) -> None:
         """Ends the stream, where a StreamReader throws away what has not been read from it."""
-        log.debug("a connection broke: %s", exc)
+        log.info("a connection broke: %s", exc)
         self.feed_eof()
 
 
@@ -151,7 +151,7 @@ class Front:
         refusal = self._management.refuse_foreign(request)
         if refusal:
             return refusal
-        return self._http_api if await self._http_apis.has(request) else self._management.find(request)
+        return self._http_api if await self._http_apis.has(request) else await self._management.find(request)
 
 
 async def _head(reader: StreamReader) -> bytes | None:

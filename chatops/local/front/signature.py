@@ -103,7 +103,7 @@ def matches(signature: Signature, request: Request, credentials: Credentials) ->
     signed.context["timestamp"] = signature.date
     signer = SigV4Auth(credentials, signature.service, signature.region)
     expected = signer.signature(signer.string_to_sign(signed, signer.canonical_request(signed)), signed)
-    return hmac.compare_digest(expected, signature.value)
+    return hmac.compare_digest(expected.encode(), signature.value.encode())
 
 
 def mismatch() -> Refused:

@@ -259,7 +259,7 @@ class WebSocket:
             try:
                 self._writer.write_eof()
             except OSError as error:  # ENOTCONN: the client has reset the connection, as a tab that closes does
-                log.debug("the client has gone before the end of the stream: %s", error)
+                log.info("the client has gone before the end of the stream: %s", error)
 
     def _limit_closing(self) -> None:
         if "closing" not in self._timers:
