@@ -30,7 +30,7 @@ def test_a_snapshot_that_cannot_be_written_is_told_and_kept_in_memory(
 ) -> None:
     file = tmp_path / "a file where the folder should be"
     file.touch()
-    aws: Any = SimpleNamespace(endpoint_url="")
+    aws: Any = SimpleNamespace(endpoint_url="", forward_header={})
     catalog = Catalog(aws, file, lambda *_: None)
     assert catalog._remember("api1", DEPLOYMENT) == DEPLOYMENT
     assert "is not kept for another start" in caplog.text

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from chatops.local.front.__main__ import options
 from chatops.local.front.catalog import integration
 from chatops.local.front.quotas import FRAME, MESSAGE, Quotas
+from chatops.local.keys import LocalKeys
 from chatops.local.server import front_options
 
 NEEDED = ["--port", "4567", "--aws", "http://127.0.0.1:4566", "--region", "ap-northeast-2"]
@@ -24,8 +27,16 @@ def test_an_integration_has_29_seconds_at_most(milliseconds: int, seconds: float
     assert found.timeout == seconds
 
 
-def test_the_command_line_is_understood() -> None:
-    given = options([*NEEDED, *front_options(0.01, drop_disconnects=True)])
+@pytest.fixture
+def needed(tmp_path: Path) -> list[str]:
+    """The options that the front cannot do without."""
+    keys = tmp_path / "keys.json"
+    LocalKeys.create().write(keys)
+    return [*NEEDED, "--keys", str(keys)]
+
+
+def test_the_command_line_is_understood(needed: list[str]) -> None:
+    given = options([*needed, *front_options(0.01, drop_disconnects=True)])
     assert (given.port, given.endpoint_url, given.region) == (4567, "http://127.0.0.1:4566", "ap-northeast-2")
     assert (given.time_scale, given.drop_disconnects, given.folder) == (0.01, True, None)
 
@@ -35,7 +46,9 @@ def test_what_is_usual_is_not_asked_of_the_front() -> None:
 
 
 @pytest.mark.parametrize("scale", ["0", "-1", "fast"])
-def test_a_time_scale_that_is_none_is_refused(scale: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_time_scale_that_is_none_is_refused(
+    scale: str, needed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
-        options([*NEEDED, "--time-scale", scale])
+        options([*needed, "--time-scale", scale])
     assert "--time-scale" in capsys.readouterr().err
