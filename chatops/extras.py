@@ -67,8 +67,10 @@ def _source(direct_url: dict[str, Any]) -> tuple[bool, str] | None:
         return (editable, shlex.quote(f"{path}{EXTRAS}")) if path.exists() else None
     if url.scheme not in ("https", "ssh") or not url.hostname:
         return None
-    # Without user and password: the hint may be shown to others.
-    host = url.hostname + (f":{url.port}" if url.port else "")
+    # Without the password, because the hint may be shown to others. For https the user name may be a token, too;
+    # for ssh it is a name that the server needs, such as git.
+    user = f"{url.username}@" if url.scheme == "ssh" and url.username else ""
+    host = user + url.hostname + (f":{url.port}" if url.port else "")
     vcs = direct_url.get("vcs_info", {})
     at = f"@{vcs['commit_id']}" if vcs.get("commit_id") else ""
     kind = f"{vcs['vcs']}+" if vcs.get("vcs") else ""

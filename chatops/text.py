@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
+from collections.abc import Iterator
+from urllib.parse import unquote
 
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 ASSIGNED = r"""(?:["']?\s*(?:=|%3D|:|>)|["']\s*,)\s*(?:b(?=["']))?["']?"""
@@ -16,9 +19,17 @@ SECRETS = tuple(
         r"(AWS4-HMAC-SHA256 )[^\"'\r\n]+",
         rf"((?:secret|session|security)[_-]?(?:access[_-]?)?(?:key|token){ASSIGNED})[^\s,\"'}}&<>]+",
         r"(?<![A-Z0-9])((?:AKIA|ASIA))[A-Z0-9]{12,}",
+        # A user name and a password in a URL, up to the last @: passwords may hold a / that nobody encoded.
+        # Digits and a / are a port and a path, as in http://127.0.0.1:4566/x/@connections/y.
+        r"(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,20}:/+)(?!\[)"
+        r"[^\s/?#@:\"'<>]{0,1024}:(?!\d*[/?#])[^\s\"'<>]{0,1024}(?=@)",
     )
 )
 """What must never be shown; the first group of each is what stays."""
+SCHEMES = re.compile(r"(?:(?:https?|wss?|socks\w{0,2})://){0,2}", re.IGNORECASE)
+"""The start of a URL; two where botocore put http:// before the URL of a proxy of another kind."""
+MIN_FRAGMENT_CHARACTERS = 3
+"""How long a part of a proxy's password is that is redacted by itself."""
 JOINER, SELECTOR = "\u200d", "\ufe0f"
 
 
@@ -39,17 +50,44 @@ def visible_lines(text: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """The text without what signs or proves who somebody is: signed queries, Authorization headers, keys, tokens."""
+    """Return the text without signed queries, Authorization headers, keys, tokens and passwords of URLs."""
     for secret in SECRETS:
         text = secret.sub(lambda found: f"{found[1]}…", text)
+    for secret_text in sorted(_proxy_secrets(), key=len, reverse=True):
+        before = r"(?<!\w)" if re.match(r"\w", secret_text) else ""
+        after = r"(?!\w)" if re.search(r"\w\Z", secret_text) else ""
+        text = re.sub(before + re.escape(secret_text) + after, "…", text)
     return text
 
 
 def without_user(url: str) -> str:
-    """Return a URL without the user name and the password that it may hold."""
-    scheme, separator, rest = url.rpartition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+    """Return a URL without user name and password: without all that stands before its last @, the scheme excepted.
+
+    A password may hold a /, # or ? that nobody encoded, so the URL cannot be split as a valid one.
+    """
+    userinfo, _, rest = url.rpartition("@")
+    schemes = SCHEMES.match(userinfo)
+    return (schemes[0] if schemes else "") + rest
+
+
+def _proxy_secrets() -> Iterator[str]:
+    """Yield the credentials in the *_proxy variables, and the parts of them that a parser may take for something else.
+
+    Errors quote such parts without the URL: "Failed to parse: 'user:s3c'", "Port could not be cast … 's3c'".
+    """
+    for name, url in os.environ.items():
+        if not name.lower().endswith("_proxy") or "@" not in url:
+            continue
+        userinfo = re.sub(r"^(?:[a-z][a-z0-9+.-]*:/+)?", "", url.rpartition("@")[0], flags=re.IGNORECASE)
+        user, colon, password = userinfo.partition(":")
+        if not colon:
+            # The name alone may be any word; with the @ behind it, it is a token.
+            yield from {f"{one}@" for one in (user, unquote(user)) if one}
+            continue
+        for secret in {password, unquote(password)}:
+            parts = [secret, *re.split(r"[/?#@:]", secret)]
+            yield from (part for part in parts if len(part) >= MIN_FRAGMENT_CHARACTERS)
+            yield from (f"{user}:{part}" for part in parts[:2] if part)
 
 
 def _is_harmless(character: str) -> bool:

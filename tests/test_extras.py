@@ -61,6 +61,17 @@ def test_an_extra_lists_the_packages_that_pyproject_installs(extra: str) -> None
     assert set(extras.PACKAGES[extra]) == names
 
 
+def test_extras_agree_on_the_version_of_a_package() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    required: dict[str, set[str]] = {}
+    for extra in extras.PACKAGES:
+        declared = re.search(rf"^{extra} = (\[.*\])$", text, re.MULTILINE)
+        assert declared
+        for one in ast.literal_eval(declared[1]):
+            required.setdefault(re.split(r"[<>=]", one)[0], set()).add(one)
+    assert [found for found in required.values() if len(found) > 1] == []
+
+
 @pytest.mark.parametrize("command", sorted(set(RUNNABLE) - WITHOUT_LOCAL))
 def test_every_command_on_the_local_aws_names_the_package_that_it_lacks(
     command: str, folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -157,6 +168,11 @@ PYTHON = "/venv/bin/python"
             },
             "",
             f"{PYTHON} -m pip install 'chatops[local,chat] @ git+https://git.example/chat.git@0a1b'",
+        ),
+        (
+            {"url": "ssh://git:secret@git.example:2222/chat.git", "vcs_info": {"vcs": "git", "commit_id": "0a1b"}},
+            "",
+            f"{PYTHON} -m pip install 'chatops[local,chat] @ git+ssh://git@git.example:2222/chat.git@0a1b'",
         ),
         ({"url": "file:///no/such/folder"}, "", "pip install -e '.[local,chat]' in a checkout of chatops's repository"),
         (None, "", "pip install -e '.[local,chat]' in a checkout of chatops's repository"),

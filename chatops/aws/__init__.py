@@ -96,7 +96,7 @@ class Aws:
             )
         )
         self._calls.watch(session)
-        attempts.limit_all(session)
+        attempts.limit_all(session, lambda: self._calls.has_answer)
         return session
 
     def _load_credentials(self) -> Any:

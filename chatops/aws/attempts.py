@@ -27,8 +27,16 @@ RETRY_SECONDS = 30.0
 """How long calls without a usable answer are retried. With one more READ_SECONDS a call ends within a minute."""
 STARTED, FAILING_SINCE = "chatops_attempt_started", "chatops_failing_since"
 """Where a call's context holds when its latest attempt began, and when its first one without an answer did."""
+UNREACHABLE_SECONDS = 4.0
+"""How long a server that cannot be reached is tried: a Wi-Fi change or a waking laptop takes that long.
+
+Every command ends within 5 seconds where the network is away.
+"""
+UNREACHABLE_SINCE, DECIDED = "chatops_unreachable_since", "chatops_retry_decided"
+"""Where a call's context holds since when its server is unreachable, and that Patience made the retry decision."""
 BROKEN_HANDSHAKES = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
-PERMANENT = {
+UNKNOWN_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+UNREACHABLE = {
     errno.ECONNREFUSED,
     errno.ENETUNREACH,
     errno.EHOSTUNREACH,
@@ -50,10 +58,24 @@ def limit(client: Any, go_on: Callable[[], None]) -> None:
     client.meta.events.register("before-send", before_send)
 
 
-def limit_all(session: Any) -> None:
-    """Keep every client of a botocore session from retrying what cannot succeed, or for more than RETRY_SECONDS."""
+def limit_all(session: Any, has_answer: Callable[[], bool]) -> None:
+    """Keep every client of a botocore session from retrying what cannot succeed, or for more than RETRY_SECONDS.
+
+    `has_answer` says whether the run has had an answer: the network and its settings were in order then.
+    """
+
+    def needs_retry(
+        caught_exception: Any, response: Any, request_dict: Any, operation: Any, attempts: int = 1, **_: Any
+    ) -> None:
+        context = request_dict["context"]
+        if context.pop(DECIDED, False):
+            return
+        # botocore pauses for up to 1, 2, 4, … seconds.
+        raise_when_unreachable(caught_exception, context, has_answer(), 2.0 ** (attempts - 1))
+        raise_when_failing_for_long(response, caught_exception, context, operation.name)
+
     session.register("request-created", _note_start)
-    session.register("needs-retry", _raise_permanent)
+    session.register("needs-retry", needs_retry)
 
 
 def _note_start(request: Any, **_: Any) -> None:
@@ -65,10 +87,19 @@ def _is_first(attempt: bytes | str) -> bool:
     return text.partition(";")[0] in ("", "attempt=1")
 
 
-def _raise_permanent(caught_exception: Any, response: Any, request_dict: Any, operation: Any, **_: Any) -> None:
-    if caught_exception is not None and is_permanent(caught_exception):
-        raise caught_exception
-    raise_when_failing_for_long(response, caught_exception, request_dict["context"], operation.name)
+def raise_when_unreachable(error: Any, context: Any, has_answer: bool, pause: float) -> float | None:
+    """Return since when a call's server cannot be reached, or None where that is not its error.
+
+    Raise the error when it is permanent, or when a retry after `pause` seconds would exceed UNREACHABLE_SECONDS.
+    """
+    if error is None or not is_unreachable(error):
+        context.pop(UNREACHABLE_SINCE, None)
+        return None
+    now = time.monotonic()
+    since = float(context.setdefault(UNREACHABLE_SINCE, context.get(STARTED, now)))
+    if (not has_answer and is_permanent(error)) or now - since + pause > UNREACHABLE_SECONDS:
+        raise error
+    return since
 
 
 def raise_when_failing_for_long(response: Any, caught_exception: Any, context: Any, operation: str) -> float | None:
@@ -91,7 +122,22 @@ def is_transient(response: Any, caught_exception: Any) -> bool:
 
 
 def is_permanent(error: BaseException) -> bool:
-    """Whether an error comes again however often the call is made: a name, proxy, address or certificate is wrong."""
+    """Whether an unreachable server most likely stays so: a name, port, proxy or certificate is wrong.
+
+    A resolver that does not answer and a network without a route are temporary.
+    """
+    if not isinstance(error, (EndpointConnectionError, ProxyConnectionError)):
+        return is_unreachable(error)
+    return any(
+        one.errno in UNKNOWN_NAME
+        if isinstance(one, socket.gaierror)
+        else isinstance(one, OSError) and (one.errno == errno.ECONNREFUSED or is_refused_tunnel(str(one)))
+        for one in causes(error)
+    )
+
+
+def is_unreachable(error: BaseException) -> bool:
+    """Whether no request was sent, because of a name, a route, a port, a proxy or a certificate."""
     if type(error) is HTTPClientError:
         # HTTPClientError itself is what urllib3 did not expect, such as a proxy URL of an unknown scheme.
         return True
@@ -101,7 +147,7 @@ def is_permanent(error: BaseException) -> bool:
         return False
     return any(
         isinstance(one, socket.gaierror)
-        or (isinstance(one, OSError) and (one.errno in PERMANENT or is_refused_tunnel(str(one))))
+        or (isinstance(one, OSError) and (one.errno in UNREACHABLE or is_refused_tunnel(str(one))))
         for one in causes(error)
     )
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 from ..deploy.resource import current_listener
 from ..text import without_user
@@ -21,7 +22,14 @@ IDLE_SECONDS = 1.0
 MAX_CALL_SECONDS = 60.0
 """When a call that gets no answer ends at the latest."""
 
+TOKEN = "chatops_call_in_flight"  # noqa: S105
+"""Where a call's context holds its key among the calls in flight."""
+
 Report = Callable[[str], None]
+
+
+class Token:
+    """The key of one call. Its call is forgotten with it: botocore does not report the end of an interrupted call."""
 
 
 @dataclass
@@ -60,10 +68,10 @@ class CallsInFlight:
 
     def __init__(self, report: Report | None = None) -> None:
         self._report = report
-        self._calls: dict[int, Call] = {}
+        self._calls: WeakKeyDictionary[Token, Call] = WeakKeyDictionary()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._has_answer = False
+        self.has_answer = False
 
     def watch(self, session: Any) -> None:
         """Follow every call of every client that a botocore session makes, those of its credentials included."""
@@ -75,51 +83,53 @@ class CallsInFlight:
     @contextmanager
     def waiting(self, text: str, limit: float | None = None) -> Iterator[None]:
         """Report `text` while the block lasts, when it lasts long."""
-        token = object()
-        self._begin(id(token), text, limit)
+        token = Token()
+        self._begin(token, text, limit)
         try:
             yield
         finally:
-            self._end(id(token))
+            self._end(token)
 
     def retries(self, context: Any, reason: str, since: float, limit: float) -> None:
         """Report from now on why this call is retried, since when, and for how long."""
         with self._lock:
-            if call := self._calls.get(id(context)):
+            if call := self._calls.get(context.get(TOKEN) or Token()):
                 call.reason, call.began, call.limit = reason, since, limit
 
     def _on_request(self, request: Any, operation_name: str, event_name: str = "", **_: Any) -> None:
         # Signed already: whoever is asked for the code of an MFA device is not interrupted by a report.
-        if id(request.context) in self._calls:
+        if TOKEN in request.context:
             return
+        token = request.context[TOKEN] = Token()
         service, region = event_name.split(".")[1], str(request.context.get("client_region") or "")
         where = urlsplit(request.url)
         is_aws = (where.hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".amazon.com"))
         target = "AWS" if is_aws else without_user(f"{where.scheme}://{where.netloc}")
-        if self._has_answer:
-            self._begin(id(request.context), f"Waiting for {service} {operation_name}", MAX_CALL_SECONDS, region)
+        if self.has_answer:
+            self._begin(token, f"Waiting for {service} {operation_name}", MAX_CALL_SECONDS, region)
         else:
-            self._begin(id(request.context), f"Connecting to {target} ({service}, {region})", MAX_CALL_SECONDS)
+            self._begin(token, f"Connecting to {target} ({service}, {region})", MAX_CALL_SECONDS)
 
     def _on_response(self, response_dict: Any, **_: Any) -> None:
         if response_dict is not None:
-            self._has_answer = True
+            self.has_answer = True
 
     def _on_end(self, context: Any, **_: Any) -> None:
-        self._end(id(context))
+        if token := context.pop(TOKEN, None):
+            self._end(token)
 
-    def _begin(self, key: int, text: str, limit: float | None, region: str = "") -> None:
+    def _begin(self, token: Token, text: str, limit: float | None, region: str = "") -> None:
         now = time.monotonic()
         call = Call(text, now, current_listener() or self._report, now + FIRST_REPORT_SECONDS, limit, region)
         with self._lock:
-            self._calls[key] = call
+            self._calls[token] = call
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="calls-in-flight", daemon=True)
                 self._thread.start()
 
-    def _end(self, key: int) -> None:
+    def _end(self, token: Token) -> None:
         with self._lock:
-            self._calls.pop(key, None)
+            self._calls.pop(token, None)
 
     def _run(self) -> None:
         is_idle = False
@@ -129,21 +139,33 @@ class CallsInFlight:
                     self._thread = None
                     return
                 is_idle = not self._calls
-                due = self._report_due(time.monotonic())
+            due = self._report_due(time.monotonic())
             # A call that begins meanwhile is due no earlier than this ends.
             time.sleep(max(min(due - time.monotonic(), FIRST_REPORT_SECONDS), 0.01))
 
     def _report_due(self, now: float) -> float:
-        """Report the oldest call of each listener. The lock is held, so that no call is reported after its end."""
-        reported: set[Report] = set()
-        for call in self._calls.values():
-            if call.due > now or call.report is None:
-                continue
-            call.due = now + REPORT_EVERY_SECONDS
-            if call.report not in reported:
-                reported.add(call.report)
-                others = sum(one.report == call.report for one in self._calls.values()) - 1
+        """Report the oldest call of each listener; return when the next report is due.
+
+        The lock is not held meanwhile: a terminal that does not take the text must not stop the calls themselves.
+        """
+        reports: dict[Report, tuple[Call, str]] = {}
+        with self._lock:
+            calls = list(self._calls.values())
+            for call in calls:
+                if call.due > now or call.report is None:
+                    continue
+                call.due = now + REPORT_EVERY_SECONDS
+                if call.report not in reports:
+                    others = sum(one.report == call.report for one in calls) - 1
+                    reports[call.report] = call, call.describe(now, others)
+            due = min((call.due for call in calls if call.report), default=now + IDLE_SECONDS)
+        for report, (call, text) in reports.items():
+            if self._is_in_flight(call):
                 # A closed stderr must not end the reports of the other listeners.
                 with suppress(Exception):
-                    call.report(call.describe(now, others))
-        return min((call.due for call in self._calls.values() if call.report), default=now + IDLE_SECONDS)
+                    report(text)
+        return due
+
+    def _is_in_flight(self, call: Call) -> bool:
+        with self._lock:
+            return any(one is call for one in self._calls.values())

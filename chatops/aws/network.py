@@ -56,12 +56,16 @@ def reason(error: ConnectionError | HTTPClientError) -> tuple[str, str]:
     if code is not None and url:
         return f"{place} cannot be reached: {os.strerror(code)}", "Check the network connection, VPN and firewall."
     if type(error) is HTTPClientError and (proxy := _proxy_of(url) or _any_proxy()):
-        return f"{_first_line(error)}", f"Check the proxy {proxy}: its URL begins with http:// or https://."
+        # Its own text quotes what a parser took for the host, which may be a password.
+        return f"the request could not be sent through the proxy {proxy}", (
+            f"Check the proxy {proxy}: its URL begins with http:// or https://, "
+            "and its password has special characters percent-encoded."
+        )
     return _first_line(error), "Check the network connection, then run the same command again."
 
 
 def _proxy_reason(error: ProxyConnectionError, url: str) -> tuple[str, str]:
-    proxy = _without_user(url)
+    proxy = without_user(url)
     variable = _variable_of(url)
     named = f"the proxy {proxy}" + (f" ({variable})" if variable else "")
     fix = f"Correct or unset {variable}" if variable else "Correct the proxy settings of this machine"
@@ -121,7 +125,7 @@ def _find(error: BaseException, kind: type[BaseException]) -> BaseException | No
 
 
 def _place(url: str) -> str:
-    return _without_user(f"{urlsplit(url).scheme}://{urlsplit(url).netloc}") if url else "AWS"
+    return without_user(f"{urlsplit(url).scheme}://{urlsplit(url).netloc}") if url else "AWS"
 
 
 def _or_address(url: str) -> str:
@@ -134,27 +138,20 @@ def _proxy_of(url: str) -> str:
     """Return the proxy that requests to a URL go through, with the variable that names it; "" for none."""
     proxy = get_environ_proxies(url).get(urlsplit(url).scheme, "") if url else ""
     variable = _variable_of(proxy) if proxy else ""
-    return (_without_user(proxy) + (f" ({variable})" if variable else "")) if proxy else ""
+    return without_user(proxy) + (f" ({variable})" if variable else "")
 
 
 def _any_proxy() -> str:
-    return _proxy_of("https://sts.amazonaws.com")
+    return _proxy_of("https://sts.amazonaws.com") or _proxy_of("http://sts.amazonaws.com")
 
 
 def _variable_of(url: str) -> str:
     """Return the environment variable that names a proxy; botocore puts a scheme before a URL without http or https."""
     # As Python reads them: for one protocol, the variable in lower case wins.
     names = sorted((one for one in os.environ if one.lower().endswith("_proxy")), key=lambda one: not one.islower())
-    values = {one: _without_user(os.environ[one]) for one in names if one.lower() != "no_proxy"}
-    return next(
-        (one for one, value in values.items() if value and _without_user(url) in (value, f"http://{value}")), ""
-    )
-
-
-def _without_user(url: str) -> str:
-    """Return a proxy's or server's URL as it may be shown: with a scheme, without user name, password and path."""
-    shown = without_user(url if "://" in url else f"http://{url}")
-    return shown.rstrip("/") if url else ""
+    values = {one: without_user(os.environ[one]) for one in names if one.lower() != "no_proxy"}
+    shown = without_user(url)
+    return next((one for one, value in values.items() if value and shown in (value, f"http://{value}")), "")
 
 
 def _first_line(error: BaseException) -> str:

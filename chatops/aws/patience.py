@@ -60,9 +60,14 @@ class Patience:
             error = ClientError(response[1], operation.name)
             if self._passes(error):
                 return self._wait_for_turn(error, operation.name, context)
-        if caught_exception is not None and attempts.is_permanent(caught_exception):
-            raise caught_exception
+        pause = random.uniform(0.5, 1)  # noqa: S311
+        since = attempts.raise_when_unreachable(caught_exception, context, self._calls.has_answer, pause)
         waited = attempts.raise_when_failing_for_long(response, caught_exception, context, operation.name)
+        if since is not None:
+            context[attempts.DECIDED] = True
+            self._calls.retries(context, "connection failed, retrying", since, attempts.UNREACHABLE_SECONDS)
+            self._pause(pause)
+            return 0.0
         return None if waited is None else self._retry(response, caught_exception, operation.name, context)
 
     def _wait_for_turn(self, error: ClientError, operation: str, context: Any) -> float:

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import datetime
+import errno
+import gc
 import ipaddress
 import os
+import re
 import socket
 import ssl
 import sys
 import threading
+import time
+import traceback
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, CredentialRetrievalError, ReadTimeoutError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 
 from chatops.aws import Aws, Interrupted, attempts, credential_process, http, in_flight
 from chatops.deploy.resource import listen
 from chatops.errors import Explanation, explain
+from chatops.text import redacted
 
 from .calls import SEOUL, local
 
@@ -226,6 +241,59 @@ def test_a_call_that_ended_is_reported_no_more(monkeypatch: pytest.MonkeyPatch) 
     assert calls._thread is None
 
 
+def test_a_listener_that_blocks_holds_no_other_call_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_flight, "FIRST_REPORT_SECONDS", 0.01)
+    calls, reporting, ended = in_flight.CallsInFlight(), threading.Event(), threading.Event()
+    outcomes: list[bool] = []
+
+    def block(_: str) -> None:
+        reporting.set()
+        outcomes.append(ended.wait(LIMIT))
+
+    listen(block)
+    with calls.waiting("Waiting"):
+        assert reporting.wait(LIMIT)
+        with calls.waiting("Another"):
+            pass
+        ended.set()
+        thread = calls._thread
+    assert thread
+    thread.join(LIMIT)
+    assert outcomes[0]
+
+
+def test_a_call_that_ends_while_another_is_reported_is_not_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_flight, "FIRST_REPORT_SECONDS", LIMIT)
+    calls, second, reports = in_flight.CallsInFlight(), ExitStack(), list[str]()
+
+    def end_second(text: str) -> None:
+        reports.append(text)
+        second.close()
+
+    listen(end_second)
+    with calls.waiting("First"):
+        listen(reports.append)
+        second.enter_context(calls.waiting("Second"))
+        reporter = threading.Thread(target=calls._report_due, args=(time.monotonic() + LIMIT,), daemon=True)
+        reporter.start()
+        reporter.join(LIMIT)
+    assert [one.partition(" ")[0] for one in reports] == ["First"]
+
+
+def test_an_interrupted_call_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = local()
+
+    def interrupt(**_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    client = aws.client("sts")
+    client.meta.events.register_first("before-send", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        client.get_caller_identity()
+    gc.collect()
+    assert len(aws._calls._calls) == 0
+
+
 def test_a_fast_call_is_not_reported(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(in_flight, "FIRST_REPORT_SECONDS", LIMIT)
     reports: list[str] = []
@@ -241,6 +309,32 @@ def test_a_proxy_that_refuses_ends_the_call_at_once(closed_port: int, monkeypatc
     assert told.why == f"the proxy http://127.0.0.1:{closed_port} (HTTPS_PROXY) refused the connection"
     assert "HTTPS_PROXY" in told.hint
     assert "pass-word" not in repr(told)
+
+
+@pytest.mark.parametrize("form", ["http://{}@127.0.0.1:{}", "http:/{}@127.0.0.1:{}", "{}@127.0.0.1:{}", "//{}@x:{}"])
+@pytest.mark.parametrize("password", ["s3c/r3t", "s3c#r3t", "s3c?r3t", "s3c@r3t", "s3c:r3t", "s3c[r3t", "s3c%2Fr3t"])
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
+def test_no_error_shows_the_password_of_a_proxy(
+    name: str, password: str, form: str, closed_port: int, no_names: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, form.format(f"anna:{password}", closed_port))
+    aws = Aws(SEOUL)
+    with pytest.raises(BotoCoreError) as raised:
+        _ = aws.account
+    told = explain(raised.value)
+    debugged = redacted("".join(traceback.format_exception(raised.value)))
+    for text in (repr(told), debugged):
+        assert not re.search(r"s3c|r3t", text), text
+    assert "anna:" not in repr(told)
+    assert "proxy" in told.why + told.hint
+
+
+def test_the_proxy_is_named_where_the_request_could_not_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://anna:s3c/r3t@127.0.0.1:9")
+    tries, told = failure(Aws(SEOUL))
+    assert tries == 1
+    assert told.why == "the request could not be sent through the proxy http://127.0.0.1:9 (HTTPS_PROXY)"
+    assert "percent-encoded" in told.hint
 
 
 def test_a_proxy_that_refuses_the_tunnel_ends_the_call_at_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,6 +360,98 @@ def test_a_name_that_does_not_resolve_ends_the_call_at_once(
     assert tries == 1
     named = f"of the proxy {proxy} (HTTPS_PROXY)" if proxy else f"sts.{SEOUL}.amazonaws.com"
     assert told.why == f"the host name {named} does not resolve"
+
+
+def unreachable(error: OSError) -> EndpointConnectionError:
+    return EndpointConnectionError(endpoint_url="https://sts.amazonaws.com", error=error)
+
+
+BLIPS = [
+    socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+    *(OSError(code, os.strerror(code)) for code in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)),
+]
+WRONG = [
+    socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+    ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"),
+]
+
+
+def failing(aws: Aws, errors: list[BaseException]) -> None:
+    """Let the next attempts of STS's client fail with these errors; the attempts after them reach the server."""
+
+    def fail(**_: Any) -> None:
+        if errors:
+            raise errors.pop(0)
+
+    aws.client("sts").meta.events.register_first("before-send", fail)
+
+
+@pytest.mark.parametrize("error", BLIPS, ids=repr)
+def test_a_network_that_is_away_for_a_moment_fails_no_call(error: OSError, server: Server) -> None:
+    aws = local(server.url)
+    failing(aws, [unreachable(error)])
+    assert aws.account == "123456789012"
+
+
+@pytest.mark.parametrize("error", WRONG, ids=repr)
+def test_what_was_reached_before_is_retried_whatever_the_error(error: OSError, server: Server) -> None:
+    aws = local(server.url)
+    _ = aws.account
+    failing(aws, [unreachable(error)])
+    assert aws.client("sts").get_caller_identity()["Account"] == "123456789012"
+    assert server.requests == 2
+
+
+@pytest.mark.parametrize("error", WRONG, ids=repr)
+def test_what_was_never_reached_is_not_retried(error: OSError, server: Server) -> None:
+    aws = local(server.url)
+    failing(aws, [unreachable(error)])
+    with pytest.raises(EndpointConnectionError):
+        _ = aws.account
+    assert server.requests == 0
+
+
+@pytest.mark.parametrize("error", BLIPS, ids=repr)
+def test_a_network_that_stays_away_ends_the_call_within_the_limit(
+    error: OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws, clock = local(), SimpleNamespace(now=1000.0)
+    client = aws.client("sts")
+    monkeypatch.setattr(attempts, "time", SimpleNamespace(monotonic=lambda: clock.now))
+
+    def wait(seconds: float) -> bool:
+        clock.now += seconds
+        return False
+
+    monkeypatch.setattr(aws, "stop", SimpleNamespace(wait=wait))
+    failing(aws, [unreachable(error) for _ in range(100)])
+    reasons: list[str] = []
+    monkeypatch.setattr(aws._calls, "retries", lambda _, reason, since, limit: reasons.append(reason))
+    with pytest.raises(EndpointConnectionError):
+        client.get_caller_identity()
+    assert 2 < clock.now - 1000 <= attempts.UNREACHABLE_SECONDS < 5
+    assert set(reasons) == {"connection failed, retrying"}
+
+
+def test_the_clients_that_fetch_credentials_are_limited_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=1000.0)
+
+    def sleep(seconds: float) -> None:
+        clock.now += seconds
+
+    monkeypatch.setattr(attempts, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=sleep))
+    client, made = local()._session.create_client("sts", region_name=SEOUL), list[int]()
+
+    def fail(**_: Any) -> None:
+        made.append(1)
+        raise unreachable(BLIPS[0])
+
+    client.meta.events.register_first("before-send", fail)
+    with pytest.raises(EndpointConnectionError):
+        client.get_caller_identity()
+    assert len(made) > 1
+    assert clock.now - 1000 <= attempts.UNREACHABLE_SECONDS
 
 
 def test_a_certificate_that_is_not_trusted_ends_the_call_at_once(
@@ -445,3 +631,54 @@ def test_requests_made_by_hand_end_for_all_once_the_server_is_silent(
         session.send(request)
     with pytest.raises(ConnectionError, match=r"127\.0\.0\.1 has not answered for"):
         session.send(request)
+
+
+def test_requests_made_by_hand_are_sent_again_once_the_server_answers(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from botocore.awsrequest import AWSRequest
+
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(http, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(http, "READ_SECONDS", 0.1)
+    session = local().http(server.url, 4)
+    request = AWSRequest(method="POST", url=server.url, data=b"").prepare()
+    server.answers.clear()
+    with pytest.raises(ReadTimeoutError):
+        session.send(request)
+    clock.now += 40
+    with pytest.raises(ReadTimeoutError):
+        session.send(request)
+    with pytest.raises(ConnectionError, match="has not answered for 40 seconds"):
+        session.send(request)
+    server.answers.set()
+    clock.now += http.PROBE_SECONDS
+    # The handler of the first requests may still run.
+    monkeypatch.setattr(session, "_timeout", None)
+    assert session.send(request).status_code == 200
+    assert session.send(request).status_code == 200, "all requests are sent again, not the probe alone"
+
+
+def test_one_request_at_a_time_probes_a_silent_server(silent_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from botocore.awsrequest import AWSRequest
+    from botocore.httpsession import URLLib3Session
+
+    clock, sent = SimpleNamespace(now=1000.0), list[float]()
+    monkeypatch.setattr(http, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    session = local().http(silent_url, 4)
+    request = AWSRequest(method="GET", url=silent_url).prepare()
+
+    def time_out(_: Any, request: Any) -> Any:
+        sent.append(clock.now)
+        if clock.now > 1000:
+            with pytest.raises(ConnectionError, match="has not answered"):
+                session.send(request)
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+    monkeypatch.setattr(URLLib3Session, "send", time_out)
+    with pytest.raises(ReadTimeoutError):
+        session.send(request)
+    clock.now += 31
+    with pytest.raises(ReadTimeoutError):
+        session.send(request)
+    assert sent == [1000, 1031]

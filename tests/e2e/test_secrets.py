@@ -144,6 +144,14 @@ def test_what_smoke_and_chat_tell_of_an_error_has_nothing_that_signs() -> None:
         assert "no route" in told and not CANARY.search(told)
 
 
+@pytest.mark.parametrize("scheme", ["http", "ftp"])
+def test_what_smoke_tells_of_a_proxy_has_no_password(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://anna:canary/canary2@127.0.0.1:9")
+    (check,) = smoke.run(lambda: "wss://chat.example/demo", mock.Mock(), 1).checks
+    assert not check.ok
+    assert not re.search("canary|anna", check.detail), check.detail
+
+
 def test_an_unexpected_error_is_told_and_traced_without_secrets(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import chatops.config\n"
