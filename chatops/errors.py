@@ -19,6 +19,8 @@ from dataclasses import dataclass, replace
 FAILED, WRONG_USAGE, NOT_IN_SYNC, INTERRUPTED = 1, 2, 3, 130
 MAX_PROBLEMS = 20
 """Problems of a config or of handlers that an error lists."""
+MAX_PROBLEM_CHARACTERS = 500
+"""Of one problem, without the file's name: a file may hold a line of a megabyte."""
 FIX_LINES = "Fix the lines above. No changes were made."
 
 
@@ -84,22 +86,33 @@ class ConfigError(UsageError):
     def __init__(self, file: str, problems: Sequence[str], handler_problems: Sequence[str] = ()) -> None:
         count = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
         what = f"The config {file} has {count}" + (", and the handler code is invalid" if handler_problems else "")
-        super().__init__("config", what, _listed([*problems, *handler_problems]), FIX_LINES)
+        is_complete = len(handler_problems) <= MAX_PROBLEMS
+        super().__init__("config", what, _listed([*problems, *handler_problems], is_complete), FIX_LINES)
         self.problems, self.handler_problems = tuple(problems), tuple(handler_problems)
 
 
 class HandlerError(UsageError):
-    """The handlers' code cannot run in Lambda; `problems` lists everything that is wrong, each with file and line."""
+    """The handlers' code cannot run in Lambda; `problems` lists what is wrong, each with file and line.
+
+    It ends with the first one that is not shown any more: the code is searched no further.
+    """
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("handler", "Invalid handler code", _listed(problems), FIX_LINES)
+        is_complete = len(problems) <= MAX_PROBLEMS
+        super().__init__("handler", "Invalid handler code", _listed(problems, is_complete), FIX_LINES)
         self.problems = tuple(problems)
 
 
-def _listed(problems: Sequence[str]) -> str:
-    """The first problems, a line each, and how many more there are."""
+def shortened(text: str, limit: int) -> str:
+    """The text; longer than `limit` characters, its beginning with an ellipsis."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _listed(problems: Sequence[str], is_complete: bool) -> str:
+    """The first problems, a line each, and how many more there are, or at least are."""
     more = len(problems) - MAX_PROBLEMS
-    return "\n".join([*problems[:MAX_PROBLEMS], *([f"and {more:,} more"] if more > 0 else [])])
+    rest = [f"and {'' if is_complete else 'at least '}{more:,} more"] if more > 0 else []
+    return "\n".join([*problems[:MAX_PROBLEMS], *rest])
 
 
 class LocalError(ChatopsError):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import os
 import symtable
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from importlib.util import decode_source
+from pathlib import Path
 
 from .config import Config, Function, shipped
 from .config.files import File, UnusableFile
 from .config.reader import shown, suggestion
-from .errors import ConfigError, HandlerError
+from .errors import MAX_PROBLEM_CHARACTERS, MAX_PROBLEMS, ConfigError, HandlerError, shortened
 from .package import NameTaken, Package, PackageTooLarge, package, parsed
 from .text import visible
 
@@ -22,6 +25,8 @@ SDK = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib
 
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
 """
+MAX_MODULE_CHARACTERS = 60
+"""Of a module's name that an error repeats."""
 PROVIDED = {*sys.stdlib_module_names, *LATER, *SDK}
 
 
@@ -45,22 +50,32 @@ def code_problems(config: Config) -> list[str]:
 
 
 def _packages(config: Config) -> tuple[dict[str, Package], list[str], list[str]]:
-    """The packages by the functions' keys, the problems of the config, and those of the code."""
+    """The packages by the functions' keys, the problems of the config, and those of the code.
+
+    Functions of the same files share one package. The code is searched until more is wrong than an error shows.
+    """
     found: dict[str, Package] = {}
-    problems: list[str] = []
+    problems: dict[str, None] = {}  # A file that several functions are made from is wrong once.
     in_config: list[str] = []
+    built: dict[tuple[Path, tuple[Path, ...]], Package | Exception] = {}
     for key, one in config.functions.items():
+        files_of_it = one.source, one.include
         try:
-            found[key] = package(one.source, one.include, config.roots)
-            files = dict(found[key].files)
-            problems += _missing_imports(files[one.source.name], files)
-            if reason := _missing_handler(one, files):
+            if files_of_it not in built:
+                built[files_of_it] = _attempted(config, one)
+                if isinstance(made := built[files_of_it], Package):
+                    _add(problems, _missing_imports(dict(made.files)[one.source.name], dict(made.files)))
+            made = built[files_of_it]
+            if isinstance(made, Exception):
+                raise made
+            found[key] = made
+            if reason := _missing_handler(one, dict(made.files)):
                 if "handler" in one.lines:
                     in_config.append(f"{_where(config, key, 'handler')}: {reason}")
                 else:
-                    problems.append(f"{one.source}:1: {reason}")
+                    _add(problems, [f"{one.source}:1: {reason}"])
         except SyntaxError as error:
-            problems.append(f"{error.filename}:{error.lineno or 1}: {error.msg}")
+            _add(problems, [f"{error.filename}:{error.lineno or 1}: {shortened(error.msg, MAX_PROBLEM_CHARACTERS)}"])
         except NameTaken as taken:
             text = f"the handler imports another {shown(taken.name)}, which would have the same name in the zip"
             in_config.append(f"{_where(config, key, 'include')}: {text}")
@@ -68,8 +83,25 @@ def _packages(config: Config) -> tuple[dict[str, Package], list[str], list[str]]
             in_config.append(f"{_where(config, key, 'include')}: {error.reason}")
         except UnusableFile as error:
             in_config.append(_unusable(config, key, one, error))
-    # A file that several functions are made from is wrong once.
-    return found, in_config, list(dict.fromkeys(problems))
+        if len(problems) > MAX_PROBLEMS:
+            break
+    return found, in_config, list(problems)
+
+
+def _attempted(config: Config, function: Function) -> Package | Exception:
+    """The package of a function, or why there is none."""
+    try:
+        return package(function.source, function.include, config.roots)
+    except (SyntaxError, NameTaken, PackageTooLarge, UnusableFile) as error:
+        return error
+
+
+def _add(problems: dict[str, None], more: Iterable[str]) -> None:
+    """Add problems of the code, until there is one more than an error shows."""
+    for one in more:
+        if len(problems) > MAX_PROBLEMS:
+            break
+        problems[one] = None
 
 
 def _where(config: Config, key: str, name: str) -> str:
@@ -90,20 +122,32 @@ def _unusable(config: Config, key: str, function: Function, error: UnusableFile)
 def _missing_imports(source: File, files: Mapping[str, File]) -> Iterator[str]:
     """What is imported when the function starts, and is neither in its zip nor at Lambda's."""
     modules = {name.partition(".")[0] for name in files if name.endswith((".py", ".pyc", ".so"))}
-    queue = [source]
+    queue, seen = [source], {source.real}
     for file in queue:
-        for name, line in _first_imports(parsed(file).body):
+        for name, line in _lines_of_imports(file.data, str(file.path)).items():
             near = files.get(f"{name}.py")
             where = f"{file.path}:{line}"
             if not name:
                 yield f"{where}: imports relatively, and a file of the zip is in no package; leave the dots out"
             elif near:
-                queue += [near] if near not in queue else []
+                queue += [near] if near.real not in seen else []
+                seen.add(near.real)
             elif name not in PROVIDED and name not in modules:
                 copy = "Put it there, or name it in include."
-                if (shipped("handlers") / f"{name}.py").is_file():
+                # Unlike Path.is_file, this takes a name of any length.
+                if os.path.isfile(shipped("handlers") / f"{name}.py"):  # noqa: PTH113
                     copy = "Copy it from what `chatops init DIR` writes."
-                yield f"{where}: imports {name}, which Lambda does not have, nor is {name}.py beside it. {copy}"
+                module = shortened(name, MAX_MODULE_CHARACTERS)
+                yield f"{where}: imports {module}, which Lambda does not have, nor is {module}.py beside it. {copy}"
+
+
+@lru_cache(64)
+def _lines_of_imports(data: bytes, name: str) -> Mapping[str, int]:
+    """The first line on which a source imports each module, kept: several functions may be made from it."""
+    found: dict[str, int] = {}
+    for module, line in _first_imports(parsed(data, name).body):
+        found.setdefault(module, line)
+    return found
 
 
 def _first_imports(body: Iterable[ast.stmt]) -> Iterator[tuple[str, int]]:
@@ -124,7 +168,7 @@ def _missing_handler(function: Function, files: Mapping[str, File]) -> str:
     """That Lambda would find no such module in the zip, or nothing of that name in the module; else nothing."""
     module, _, name = function.handler.rpartition(".")
     file = files.get(f"{module}.py")
-    names = _defined(file) if file else set()
+    names = _defined(file) if file else frozenset[str]()
     if name in names or "*" in names or (not file and any(one.startswith(f"{module}.") for one in files)):
         return ""
     if file:
@@ -133,13 +177,18 @@ def _missing_handler(function: Function, files: Mapping[str, File]) -> str:
     return f"Lambda calls {shown(function.handler)}, and there is no {module}.py in the zip{near}"
 
 
-def _defined(file: File) -> set[str]:
+def _defined(file: File) -> frozenset[str]:
     """What a module calls by a name of its own; a star stands for all that another one gives it."""
-    tree = parsed(file)
+    return _names_in(file.data, str(file.path))
+
+
+@lru_cache(64)
+def _names_in(data: bytes, name: str) -> frozenset[str]:
+    tree = parsed(data, name)
     try:
-        table = symtable.symtable(decode_source(file.data), str(file.path), "exec")
+        table = symtable.symtable(decode_source(data), name, "exec")
     except RecursionError as error:
-        raise SyntaxError("an expression is nested too deeply", (str(file.path), None, None, None)) from error
+        raise SyntaxError("an expression is nested too deeply", (name, None, None, None)) from error
     own = {one.get_name() for one in table.get_symbols() if one.is_assigned() or one.is_imported()}
     stars = {one.name for node in tree.body if isinstance(node, ast.ImportFrom) for one in node.names}
-    return own | (stars & {"*"})
+    return frozenset(own | (stars & {"*"}))

@@ -9,7 +9,7 @@ import io
 import os
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -98,12 +98,15 @@ def package(source: Path, include: Sequence[Path] = (), roots: Sequence[Path] | 
         elif files[path.name].real != real:
             raise NameTaken(path.name)
     _require_room(sizes)
+    total = sum(len(file.data) for file in files.values())
     for path in wanted:
         file = read(path, roots, limit=MAX_ZIP_BYTES)
         if files.setdefault(path.name, file).real != file.real:
             raise NameTaken(path.name)
+        total += len(file.data)
         # A file may have grown since its size was looked at.
-        _require_room([(name, len(one.data)) for name, one in files.items()])
+        if total > MAX_ZIP_BYTES:
+            raise PackageTooLarge([(name, len(one.data)) for name, one in files.items()])
     return Package(tuple(sorted(files.items())))
 
 
@@ -112,13 +115,9 @@ def _require_room(sizes: Sequence[tuple[str, int]]) -> None:
         raise PackageTooLarge(sizes)
 
 
-def parsed(file: File) -> ast.Module:
-    """Return the Python in a file. Raises SyntaxError when it is none."""
-    return _parsed(file.data, str(file.path))
-
-
 @lru_cache(64)
-def _parsed(data: bytes, name: str) -> ast.Module:
+def parsed(data: bytes, name: str) -> ast.Module:
+    """Return the Python in the bytes of a file of this name. Raises SyntaxError when it is none."""
     try:
         return ast.parse(data, filename=name)
     except SyntaxError as error:
@@ -138,16 +137,22 @@ def _modules(source: Path, roots: Sequence[Path]) -> list[File]:
         if path in found:
             continue
         found[path] = read(path, roots, limit=MAX_SOURCE_BYTES)
-        names = (name for name in _imported(parsed(found[path])) if name not in sys.stdlib_module_names)
-        neighbours = (path.with_name(f"{name}.py") for name in names)
         # Unlike Path.is_file, this takes a name of any length.
-        queue += [one for one in neighbours if os.path.isfile(one)]  # noqa: PTH113
+        queue += [
+            path.with_name(f"{name}.py")
+            for name in _imported(found[path].data, str(path))
+            if name not in sys.stdlib_module_names and os.path.isfile(path.parent / f"{name}.py")  # noqa: PTH113
+        ]
     return list(found.values())
 
 
-def _imported(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+@lru_cache(64)
+def _imported(data: bytes, name: str) -> tuple[str, ...]:
+    """The modules that a source imports anywhere, each once; kept: several functions may be made from it."""
+    found: dict[str, None] = {}
+    for node in ast.walk(parsed(data, name)):
         if isinstance(node, ast.Import):
-            yield from (one.name.split(".")[0] for one in node.names)
+            found.update(dict.fromkeys(one.name.split(".")[0] for one in node.names))
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.split(".")[0]
+            found[node.module.split(".")[0]] = None
+    return tuple(found)

@@ -156,6 +156,21 @@ class Session:
         aws, config = self.aws, self.config
         return {"stack": config.stack, "account": aws.account, "region": aws.region, "config": config.origin}
 
+    @property
+    def known(self) -> dict[str, str]:
+        """What is known of `where` without the account: for a header where AWS, or even the config, cannot be read."""
+        from botocore.exceptions import BotoCoreError
+
+        found = {"account": "unknown", "config": str(self.options.config or "config.yaml")}
+        if self.options.region:
+            found["region"] = self.options.region
+        with suppress(UsageError):
+            found |= {"stack": self.config.stack, "config": self.config.origin}
+        # A profile that does not exist is told by the error that follows.
+        with suppress(UsageError, BotoCoreError):
+            found["region"] = self.region
+        return found
+
     def prepare(self) -> None:
         """Asks for the account while what shows it is loaded; then, beside everything else, makes what a plan needs."""
         self.aws.client("sts")
@@ -181,7 +196,16 @@ class Session:
         """Return a note for the header when a server stands in for AWS, else an empty string."""
         if self.options.local:
             return "(the local AWS)"
-        return f"(endpoint {visible(without_user(aws.endpoint_url))})" if aws.endpoint_url else ""
+        from .aws import endpoint
+
+        parts = [f"endpoint {visible(without_user(aws.endpoint_url))}"] if aws.endpoint_url else []
+        if self.options.endpoint_url is None:
+            parts += [
+                f"{', '.join(services)} at {visible(without_user(url))}"
+                for url, services in endpoint.of_services(self.options.profile).items()
+                if url != aws.endpoint_url
+            ]
+        return f"({'; '.join(parts)})" if parts else ""
 
     def tell_region(self) -> None:
         """Says which region it is, where the options and the config disagree."""

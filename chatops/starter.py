@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from .config import shipped
 from .errors import UsageError
+
+FLAGS = os.O_WRONLY
+for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+    FLAGS |= getattr(os, _flag, 0)
 
 
 def write(directory: Path, *, force: bool = False) -> list[Path]:
@@ -20,10 +25,19 @@ def write(directory: Path, *, force: bool = False) -> list[Path]:
 def put(directory: Path, wanted: Mapping[str, bytes], *, force: bool = False) -> list[Path]:
     """Writes files into a directory, and gives those that were written; one that is there and the same is left.
 
-    Raises UsageError, before it writes anything, for files that are there and differ, unless `force` says to overwrite.
+    Raises UsageError, before it writes anything, for symlinks below the directory, and for files that are there and
+    differ, unless `force` says to overwrite.
     """
+    links = list(dict.fromkeys(link for name in wanted for link in _links(directory, name)))
+    if links:
+        raise UsageError(
+            "symlink-in-directory",
+            "A symlink stands where a file is to be written",
+            f"{', '.join(map(str, links))}: what it leads to may lie outside {directory}",
+            "Nothing was written. Choose another directory, or remove the symlink.",
+        )
     files = {directory / name: data for name, data in wanted.items()}
-    differing = [to for to, data in files.items() if to.exists() and not _holds(to, data)]
+    differing = [to for to, data in files.items() if os.path.lexists(to) and not _holds(to, data)]
     if differing and not force:
         raise UsageError(
             "files-differ",
@@ -31,11 +45,23 @@ def put(directory: Path, wanted: Mapping[str, bytes], *, force: bool = False) ->
             ", ".join(map(str, differing)),
             "Nothing was written. Choose another directory, or overwrite them with --force.",
         )
-    written = [to for to in files if not to.exists() or to in differing]
+    written = [to for to in files if to in differing or not os.path.lexists(to)]
     for to in written:
         to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_bytes(files[to])
+        # A file that is new is made here, and one that was checked is followed nowhere else.
+        how = os.O_TRUNC if to in differing else os.O_CREAT | os.O_EXCL
+        with os.fdopen(os.open(to, FLAGS | how, 0o666), "wb") as file:
+            file.write(files[to])
     return written
+
+
+def _links(directory: Path, name: str) -> Iterator[Path]:
+    """The symlinks on the way to a file below a directory; the directory itself may be one, for the user named it."""
+    at = directory
+    for part in Path(name).parts:
+        at /= part
+        if at.is_symlink():
+            yield at
 
 
 def _holds(path: Path, data: bytes) -> bool:

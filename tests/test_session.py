@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from chatops.commands import diagnose
 from chatops.deploy.resource import progress
 from chatops.errors import WRONG_USAGE, UsageError, explain
 from chatops.session import Options, Session
@@ -237,3 +239,64 @@ def test_an_option_or_a_refusal_to_read_settings_wins_over_the_variable(monkeypa
     assert session(region=SEOUL, endpoint_url="http://127.0.0.1:1").aws.endpoint_url == "http://127.0.0.1:1"
     monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
     assert session(region=SEOUL).aws.endpoint_url is None
+
+
+GENERAL = "http://127.0.0.1:4566"
+
+
+@pytest.mark.parametrize("general", [None, GENERAL])
+def test_the_head_names_the_services_that_are_redirected(
+    moto: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], general: str | None
+) -> None:
+    if general:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", general)
+    for service in ("DYNAMODB", "CLOUDWATCH_LOGS"):
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", "http://user:secret@127.0.0.1:8000")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9000")
+    one = session(region=SEOUL)
+    monkeypatch.setattr("chatops.aws.Aws.account", "123456789012")
+    one.head()
+    err = capsys.readouterr().err.replace("\n", " ")
+    assert "cloudwatch_logs, dynamodb at http://127.0.0.1:8000)" in err
+    assert (f"(endpoint {GENERAL}; " in err) is bool(general)
+    assert "secret" not in err and "9000" not in err
+
+
+def test_a_service_that_a_profile_redirects_is_named_unless_a_variable_is_for_all(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (nowhere / "aws-config").write_text(
+        "[profile work]\naws_access_key_id = a\naws_secret_access_key = b\n"
+        "services = near\n[services near]\ndynamodb =\n  endpoint_url = http://127.0.0.1:8000\n"
+    )
+    one = session(region=SEOUL, profile="work")
+    assert one.place(one.aws) == "(dynamodb at http://127.0.0.1:8000)"
+    assert one.aws.client("dynamodb").meta.endpoint_url == "http://127.0.0.1:8000"
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    assert session(region=SEOUL, profile="work").place(one.aws) == ""
+    monkeypatch.delenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", GENERAL)
+    again = session(region=SEOUL, profile="work")
+    assert again.place(again.aws) == f"(endpoint {GENERAL})"
+    given = session(region=SEOUL, endpoint_url="http://127.0.0.1:1")
+    assert given.place(given.aws) == "(endpoint http://127.0.0.1:1)"
+
+
+def test_what_is_known_without_aws_names_the_config_and_the_region_that_is_given() -> None:
+    known = session("stack: mine\n", region=SEOUL).known
+    assert known == {"account": "unknown", "stack": "mine", "config": "chat.yaml", "region": SEOUL}
+    broken = session("stak: mine\n", region=SEOUL).known
+    assert broken == {"account": "unknown", "config": "chat.yaml", "region": SEOUL}
+    assert "region" not in session("stack: mine\n", profile="nobody").known
+
+
+@pytest.mark.parametrize("text", ["stack: mine\n", "stak: mine\n"])
+def test_the_doctor_prints_a_header_though_there_are_no_credentials(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    Path("chat.yaml").write_text(text)
+    ended = CliRunner().invoke(diagnose.app, ["doctor", "--config", "chat.yaml", "--region", SEOUL])
+    assert ended.exit_code == 1
+    assert "account unknown" in ended.stderr and "config chat.yaml" in ended.stderr and SEOUL in ended.stderr
+    assert ("stack mine" in ended.stderr) is text.startswith("stack")

@@ -41,7 +41,7 @@ def test_a_changed_file_is_never_overwritten_without_force(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("force", [False, True])
-@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir])
 def test_what_is_no_file_is_an_error_and_neither_read_nor_written(
     tmp_path: Path, make: Callable[[Path], object], force: bool
 ) -> None:
@@ -49,3 +49,52 @@ def test_what_is_no_file_is_an_error_and_neither_read_nor_written(
     with pytest.raises(OSError, match="not a regular file"):
         write(tmp_path, force=force)
     assert [one.name for one in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Every path below a folder, with what a symlink leads to."""
+    return {str(one.relative_to(folder)): (one.is_symlink() and str(one.readlink())) or "" for one in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize(
+    ("link", "to"),
+    [
+        ("config.yaml", "../outside.yaml"),
+        ("config.yaml", "../existing.yaml"),
+        ("handlers", ".."),
+        ("handlers", "../nowhere"),
+        ("handlers/send.py", "../../existing.yaml"),
+    ],
+)
+def test_a_symlink_below_the_directory_is_refused_before_anything_is_written(
+    tmp_path: Path, link: str, to: str, force: bool
+) -> None:
+    (tmp_path / "existing.yaml").write_text("stack: mine\n")
+    (tmp_path / "a" / link).parent.mkdir(parents=True)
+    (tmp_path / "a" / link).symlink_to(to)
+    before = tree(tmp_path)
+    with pytest.raises(UsageError) as raised:
+        write(tmp_path / "a", force=force)
+    assert raised.value.code == "symlink-in-directory"
+    assert str(tmp_path / "a" / link) in raised.value.why
+    assert tree(tmp_path) == before
+    assert (tmp_path / "existing.yaml").read_text() == "stack: mine\n"
+
+
+def test_the_directory_itself_may_be_a_symlink(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "named").symlink_to("real")
+    assert write(tmp_path / "named")
+    assert (tmp_path / "real" / "handlers" / "send.py").is_file()
+
+
+def test_a_symlink_that_appears_after_the_check_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").mkdir()
+    monkeypatch.setattr("chatops.starter._links", lambda *_: iter(()))
+    (tmp_path / "a" / "config.yaml").symlink_to("../outside.yaml")
+    with pytest.raises(OSError):
+        write(tmp_path / "a", force=True)
+    assert not (tmp_path / "outside.yaml").exists()

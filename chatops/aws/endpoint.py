@@ -14,6 +14,21 @@ VARIABLE = "AWS_ENDPOINT_URL"
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 """
 
+SERVICES = (
+    "ACCOUNT",
+    "APIGATEWAYV2",
+    "API_GATEWAY",
+    "CLOUDWATCH",
+    "CLOUDWATCH_LOGS",
+    "DYNAMODB",
+    "IAM",
+    "LAMBDA",
+    "RESOURCE_GROUPS_TAGGING_API",
+    "SERVICE_QUOTAS",
+    "STS",
+)
+"""The services that chatops calls, as their variables name them."""
+
 
 def check(option: str | None, profile: str | None) -> None:
     """Raises UsageError where an endpoint is no URL: the option's, or else any that is configured."""
@@ -38,6 +53,29 @@ def configured(profile: str | None) -> str | None:
     if session.get_config_variable("ignore_configured_endpoint_urls"):
         return None
     return os.environ.get(VARIABLE) or session.get_scoped_config().get("endpoint_url") or None
+
+
+def of_services(profile: str | None) -> dict[str, list[str]]:
+    """Return the services that chatops calls and that have an endpoint of their own, by its URL.
+
+    As botocore does: a service's variable wins over that for all, and this one over the AWS config file.
+    """
+    import botocore.session
+
+    session = botocore.session.Session(profile=profile)
+    if session.get_config_variable("ignore_configured_endpoint_urls"):
+        return {}
+    written = session.get_scoped_config()
+    services = session.full_config.get("services", {}).get(written.get("services"), {})
+    found: dict[str, list[str]] = {}
+    for name in SERVICES:
+        in_file = services.get(name.lower(), {})
+        url = os.environ.get(f"{VARIABLE}_{name}")
+        if not url and not os.environ.get(VARIABLE) and isinstance(in_file, dict):
+            url = in_file.get("endpoint_url")
+        if url:
+            found.setdefault(url, []).append(name.lower())
+    return found
 
 
 def _configured(profile: str | None) -> Iterator[tuple[str, str]]:

@@ -96,6 +96,8 @@ def doctor(
     diagnosis = examine(lambda: session.stack, region_from=_region_from(session), since=span)
     if diagnosis.where:
         session.output.head({**diagnosis.where, "config": session.config.origin}, session.place(session.aws))
+    else:
+        session.output.head(session.known)
     if saw:
         diagnosis = replace(diagnosis, findings=(*causes_of(saw), *diagnosis.findings))
     show(session.output, diagnosis)

@@ -53,22 +53,24 @@ def logs(
 
     Example: [bold]chatops logs -f --connection L0SM9[/bold]
     """
-    from ..ops import addresses
+    from ..ops import ownership
     from ..ops.logs import Logs
     from ..render.logs import LogBook
+    from ..resources.log_group import PREFIX
     from ..times import seconds
 
     since = since or ("2h" if connection else "10m")
     names = [one.name for one in session.config.functions.values()]
     chosen = list(dict.fromkeys(_function(session, one) for one in function or ())) or names
     book = LogBook(session.output, names, chosen)
-    found = Logs(session.aws, chosen, seconds(since), connection, grep)
+    ago = seconds(since)
     session.head()
+    owners = ownership.owned_logs(session.stack, chosen)
+    for name in owners.foreign:
+        session.note(f"The log group {PREFIX}{name} does not belong to this stack; it is left out.")
+    found = Logs(session.aws, owners.own, ago, connection, grep)
     try:
         if not book.show(found.history()):
-            if found.are_absent:
-                # `up` creates a log group for every function: does it exist here at all? Raises where it does not.
-                addresses.url(session.stack)
             session.note(f"There is no such line in the last {since}.")
         if follow:
             book.show(found.follow(session.note))

@@ -26,6 +26,8 @@ RUNTIMES = ("python3.10", "python3.11", "python3.12", "python3.13", "python3.14"
 
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 """
+MAX_FUNCTIONS = 200
+"""Functions of one stack. Each is a role, a log group and a zip: far fewer are in use than could be read quickly."""
 FUNCTION_NAME_LIMIT = 48
 """Lambda takes 64 characters; the role's name adds the region to it, and IAM takes 64 too."""
 
@@ -49,6 +51,8 @@ class FunctionParser:
         """The functions of a node, or those of the shipped config."""
         self.is_in_file = node is not None
         found = self.reader.mapping(node or self._default_node(), "functions")
+        if len(found) > MAX_FUNCTIONS:
+            self.reader.stop(node, "functions", f"has {len(found):,} functions; the limit is {MAX_FUNCTIONS}")
         functions = {}
         for name, one in found.items():
             before = len(self.reader.found)

@@ -102,7 +102,8 @@ class Parser:
             path = f"outside_files.{at}"
             text = self.reader.text(one, path, "", pattern=r"[^\0]+", rule="the path of a file or a folder")
             real = Path(os.path.realpath(self.file.parent / text))
-            if text and not (real.is_file() or real.is_dir()):
+            # Unlike Path.is_file, this takes a path of any length.
+            if text and not (os.path.isfile(real) or os.path.isdir(real)):  # noqa: PTH112, PTH113
                 self.reader.problem(one, path, f"there is no file or folder {shown(text)}")
             elif text:
                 found.append(real)

@@ -6,20 +6,29 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import islice
+from typing import Any, NoReturn
 
 import yaml
 
-from ..errors import ConfigError
+from ..errors import MAX_PROBLEM_CHARACTERS, ConfigError, shortened
 
 Node = yaml.nodes.Node
 
 MAX_NODES = 20_000
 """Values in a file, each alias counted as often as it is used: a few lines of aliases can mean billions."""
 MAX_DEPTH = 50
+SHOWN_CHARACTERS = 60
+"""Of a value of the file that an error repeats."""
 MAX_SUGGESTIONS = 50
 """Problems that come with a suggestion. Each is searched for, so a thousand would take long."""
 MAX_PATH_CHARACTERS = 150
+MAX_WORD_CHARACTERS = 200
+"""Of a word that a suggestion is searched for: the search takes time with the square of its length."""
+MAX_KNOWN = 1000
+"""Names that a word is compared with."""
+MAX_NUMBER_CHARACTERS = 40
+"""Of a number that is read: YAML's `1:1:1` takes time with the square of its length."""
 TOO_MANY = f"more than {MAX_NODES:,} values, each alias counted as often as it is used; that is the limit"
 
 
@@ -54,9 +63,14 @@ class Reader:
             self._note(0, TOO_MANY)
             raise ConfigError(self.file, self.problems)
 
+    def stop(self, node: Node | None, path: str, text: str) -> NoReturn:
+        """Note what is wrong at a node, and read no further: raises ConfigError with all problems so far."""
+        self.problem(node, path, text)
+        raise ConfigError(self.file, self.problems)
+
     def _note(self, line: int, text: str) -> None:
         where = f"{self.file}:{line}" if line else self.file
-        self.found.append((line, f"{where}: {text}"))
+        self.found.append((line, shortened(f"{where}: {text}", len(where) + MAX_PROBLEM_CHARACTERS)))
 
     def parse(self, text: str) -> Node | None:
         """The file's root node, or nothing when it is empty or not YAML."""
@@ -111,7 +125,7 @@ class Reader:
         if node is None:
             return default
         if not isinstance(node, yaml.ScalarNode) or node.tag != "tag:yaml.org,2002:str":
-            quotes = f' (write it in quotes: "{node.value}")' if _is_number(node) else ""
+            quotes = f" (write it in quotes: {quoted(str(node.value))})" if _is_number(node) else ""
             self.problem(node, path, f"must be text, not {kind(node)}{quotes}")
             return default
         value = str(node.value)
@@ -133,6 +147,9 @@ class Reader:
             return default
         value: Any = None
         if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:int":
+            if len(node.value) > MAX_NUMBER_CHARACTERS:
+                self.problem(node, path, f"{shown(str(node.value))} is not between {low} and {high} {unit}")
+                return default
             try:
                 value = yaml.SafeLoader("").construct_yaml_int(node)
             except (ValueError, IndexError):
@@ -206,12 +223,17 @@ def kind(node: Node) -> str:
         return "a list"
     names: Mapping[str, str] = {"int": "a number", "float": "a number", "bool": "true or false", "null": "nothing"}
     short = node.tag.rpartition(":")[2]
-    return names.get(short, {"str": "text", "timestamp": "a date"}.get(short, f"a {short}"))
+    return names.get(
+        short, {"str": "text", "timestamp": "a date"}.get(short, f"a {shortened(short, SHOWN_CHARACTERS)}")
+    )
 
 
 def suggestion(word: str, among: Iterable[str]) -> str:
     """`; did you mean …?` for a word that is nearly one of those known, else nothing."""
-    near = difflib.get_close_matches(word, list(among), 1, 0.6)
+    if len(word) > MAX_WORD_CHARACTERS:
+        return ""
+    known = [one for one in islice(among, MAX_KNOWN) if len(one) <= MAX_WORD_CHARACTERS]
+    near = difflib.get_close_matches(word, known, 1, 0.6)
     return f"; did you mean {near[0]}?" if near else ""
 
 
@@ -222,8 +244,15 @@ def question(word: str, among: Iterable[str]) -> str:
 
 def shown(value: str) -> str:
     """A value of the file inside an error: quoted, escaped, and not too long."""
+    # Of what is escaped, no more than is shown.
+    value = value[: SHOWN_CHARACTERS + 1]
     text = ascii(value) if not value.isprintable() else repr(value)
-    return text if len(text) <= 60 else text[:57] + "…'"
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "…'"
+
+
+def quoted(value: str) -> str:
+    """A number of the file as it would be written in quotes, and not too long."""
+    return f'"{shortened(value, SHOWN_CHARACTERS)}"'
 
 
 def _is_number(node: Node) -> bool:

@@ -15,6 +15,9 @@ from ..resources.api import Api
 if TYPE_CHECKING:
     from ..stack import Stack
 
+NAMED = 3
+"""Resources of others that an error names."""
+
 
 def url(stack: Stack, name: str | None = None) -> str:
     """The chat's address, or that of the HTTP API with this name in the config. Raises UsageError when it has none of
@@ -90,6 +93,14 @@ def not_deployed(stack: Stack, resource: str = "", why: str = "") -> ChatopsErro
         why or f"no {'resource of this name' if resource else 'resource'} carries its tag there",
         "`chatops find` looks for it in every region; `chatops up` creates it here.",
     )
+
+
+def not_deployed_beside(stack: Stack, live: Mapping[str, Live | None]) -> ChatopsError:
+    """Return the error for a stack of which nothing exists; it names what has the stack's names without its tag."""
+    others = sorted(name for name, found in live.items() if found)
+    more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+    why = f"{', '.join(others[:NAMED])}{more} exist there without its tag" if others else ""
+    return not_deployed(stack, why=why)
 
 
 def _found(stack: Stack, api: Api) -> Live:

@@ -62,8 +62,6 @@ class Tail:
     def __init__(self, aws: Aws, function: str, since: int) -> None:
         """Takes the time in milliseconds of the epoch."""
         self._aws, self._function, self._since = aws, function, since
-        self.is_absent = False
-        """Whether there was no log group when it was last read."""
         self._newest = 0
         self._has_begun = False
         self._unread: list[Line] = []
@@ -77,7 +75,6 @@ class Tail:
             start = max(start, max(self._newest, int(time.time() * 1000) - CLOCK_ERROR) - OVERLAP)
         self._has_begun = True
         alike: Counter[Hashable] = Counter()
-        is_absent = True
         with absent_is_fine():
             for event in self._aws.pages(
                 "logs",
@@ -95,8 +92,6 @@ class Tail:
                 if key not in self._seen:
                     self._remember(key, event["timestamp"])
                     yield self._line(event)
-            is_absent = False
-        self.is_absent = is_absent
 
     def read(self) -> None:
         """Reads the new lines, for `taken`. What it had read when it failed is not lost."""
@@ -190,11 +185,6 @@ class Logs:
         self._aws, self._text = aws, (text or "").lower()
         self._tails = [Tail(aws, function, since) for function in functions]
         self._story = Story(connection) if connection else None
-
-    @property
-    def are_absent(self) -> bool:
-        """Whether none of the functions had a log group when it was last read."""
-        return bool(self._tails) and all(tail.is_absent for tail in self._tails)
 
     def history(self) -> Iterator[Line]:
         """What there is already. Without a connection nothing is kept in memory, however much it is."""

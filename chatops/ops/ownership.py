@@ -6,11 +6,18 @@ or posts starts here, and gets types (`OwnedTable`, `Management`) that nothing e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from .. import plans
+from ..aws import STACK_TAG
+from ..aws.refusal import absent_is_fine
 from ..deploy.resource import Live, sharing
 from ..errors import ChatopsError
+from ..resources.function import owner as function_owner
+from ..resources.log_group import log_group_arn
 from ..resources.table import OwnedTable
 from . import addresses
 from .management import Management
@@ -53,6 +60,51 @@ def owned_table(stack: Stack) -> OwnedTable:
             "Set `table.key` in the config to the table's key, or choose another table name.",
         )
     return found
+
+
+class LogOwners(NamedTuple):
+    """The functions whose log groups are the stack's, and those whose are somebody else's."""
+
+    own: list[str]
+    foreign: list[str]
+
+
+def owned_logs(stack: Stack, functions: Sequence[str]) -> LogOwners:
+    """Return whose the log groups of these functions are. Raise ChatopsError where nothing of the stack exists."""
+    owners = stack.aws.together(*(partial(log_owner, stack, one) for one in functions))
+    pairs = list(zip(functions, owners, strict=True))
+    own = [name for name, owner in pairs if owner is Owner.OURS]
+    if not own:
+        seen = plans.down(stack)  # which needs no handler that can be packed
+        if not plans.is_there(stack, seen):
+            raise addresses.not_deployed_beside(stack, seen.live)
+    return LogOwners(own, [name for name, owner in pairs if owner is Owner.SOMEBODY])
+
+
+class Owner(Enum):
+    """Whose a function's log is."""
+
+    OURS = "ours"
+    NOBODY = "nobody"
+    SOMEBODY = "somebody"
+
+
+def log_owner(stack: Stack, function: str) -> Owner:
+    """Return whose a function's log is: the stack's when the function or its log group carries the tag.
+
+    A last invocation brings a log group back without a tag, and a function that is gone may have left its own.
+    """
+    aws, ours = stack.aws, stack.config.stack
+    exists = False
+    with absent_is_fine():
+        found = aws.client("lambda").get_function(FunctionName=function)
+        exists = True
+        if function_owner(aws, found) == ours:
+            return Owner.OURS
+    with absent_is_fine():
+        tags = aws.client("logs").list_tags_for_resource(resourceArn=log_group_arn(aws, function))["tags"]
+        return Owner.OURS if tags.get(STACK_TAG) == ours else Owner.SOMEBODY
+    return Owner.SOMEBODY if exists else Owner.NOBODY
 
 
 def table_among(stack: Stack, live: Mapping[str, Live | None]) -> OwnedTable | None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .. import plans
-from ..errors import ChatopsError
 from . import addresses, ownership
 from .management import Management
 from .roster import Roster, read
@@ -25,8 +24,6 @@ PAUSE = 1.0
 """Seconds between two looks at the connections."""
 ROWS_PER_SECOND = 500
 """Beyond which the pause grows: a look is a request for each row, and the chat needs most of what the account has."""
-NAMED = 3
-"""Resources of others that an error names."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class Watch:
                 plan,
                 addresses.outputs(self._stack, {}),
                 Roster(),
-                trouble or _not_deployed(self._stack, plan),
+                trouble or addresses.not_deployed_beside(self._stack, plan.live),
                 exists=False,
             )
         table = ownership.table_among(self._stack, plan.live)
@@ -100,11 +97,3 @@ class Watch:
         if self._management is None or self._management[0] != url:
             self._management = url, Management(self._stack.aws, url)
         return self._management[1]
-
-
-def _not_deployed(stack: Stack, plan: Plan) -> ChatopsError:
-    """The error for a stack of which nothing exists; it names what has the stack's names without its tag."""
-    others = sorted(name for name, live in plan.live.items() if live)
-    more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
-    why = f"{', '.join(others[:NAMED])}{more} exist there without its tag" if others else ""
-    return addresses.not_deployed(stack, why=why)

@@ -8,14 +8,18 @@ import resource
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
 from chatops.config import load
 from chatops.config.reader import MAX_NODES
-from chatops.errors import ConfigError, UsageError
+from chatops.errors import ConfigError, HandlerError, UsageError, explain
+from chatops.handler import packages
+from chatops.package import Package, package
 
 from .reading import the_problem
 
@@ -134,7 +138,7 @@ def test_suggestions_are_searched_for_a_few_problems_only(monkeypatch: pytest.Mo
         return ""
 
     monkeypatch.setattr("chatops.config.reader.suggestion", search)
-    functions = "functions:\n" + "".join(f"  f{at}: {{source: handlers/user.py}}\n" for at in range(500))
+    functions = "functions:\n" + "".join(f"  f{at}: {{source: handlers/user.py}}\n" for at in range(200))
     routes = "".join(f"    r{at}: g{at}\n" for at in range(500))
     with pytest.raises(ConfigError):
         load(written(f"{functions}websocket:\n  routes:\n{routes}http_apis: {{}}\n"))
@@ -172,3 +176,163 @@ def test_aliases_that_multiply_are_counted_as_often_as_they_are_used(monkeypatch
         load(written(text))
     assert any("more than 20,000 values" in problem for problem in raised.value.problems)
     assert len(checked) < 2 * MAX_NODES
+
+
+def test_more_functions_than_the_limit_are_one_problem_and_none_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def look(path: Path, *_: object) -> None:
+        looked.append(path.name)
+
+    monkeypatch.setattr("chatops.config.function_parser.check", look)
+    monkeypatch.setattr("chatops.handler.package", lambda *_: pytest.fail("built"))
+    functions = "".join(f"  f{at}: {{source: mine.py}}\n" for at in range(201))
+    assert the_problem(f"functions:\n{functions}") == "2: functions: has 201 functions; the limit is 200"
+    assert "mine.py" not in looked
+
+
+def test_functions_of_the_same_files_share_one_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[Path] = []
+
+    def build(source: Path, include: Sequence[Path], roots: Sequence[Path]) -> Package:
+        built.append(source)
+        return package(source, include, roots)
+
+    monkeypatch.setattr("chatops.handler.package", build)
+    Path("x.txt").write_text("x")
+    functions = "".join(f"  f{at}: {{source: handlers/send.py, include: [x.txt]}}\n" for at in range(200))
+    text = f"functions:\n{functions}websocket: {{routes: {{x: f0}}}}\nhttp_apis: {{}}\n"
+    found = packages(load(written(text)))
+    assert len(found) == 200 and len(built) == 1
+    with pytest.raises(ConfigError):
+        load(written(text + "stak: x\n"))
+    assert len(built) == 2
+
+
+def test_functions_of_the_same_broken_file_are_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("h.py").write_text("def")
+    calls: list[Path] = []
+
+    def build(source: Path, *_: object) -> Package:
+        calls.append(source)
+        raise SyntaxError("invalid syntax", (str(source), 1, None, None))
+
+    monkeypatch.setattr("chatops.handler.package", build)
+    functions = "".join(f"  f{at}: {{source: h.py}}\n" for at in range(50))
+    with pytest.raises(HandlerError) as raised:
+        packages(load(written(f"functions:\n{functions}websocket: {{routes: {{x: f0}}}}\nhttp_apis: {{}}\n")))
+    assert raised.value.problems == ("h.py:1: invalid syntax",)
+    assert len(calls) == 1
+
+
+def test_a_number_with_a_megabyte_of_digits_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    compute = yaml.SafeLoader.construct_yaml_int
+
+    def computed(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+        assert len(node.value) < 100
+        return compute(loader, node)
+
+    monkeypatch.setattr(yaml.SafeLoader, "construct_yaml_int", computed)
+    told = the_problem("websocket: {max_message_bytes: 1" + ":1" * 200_000 + "}\n")
+    assert "is not between 1 and 131072 bytes" in told
+
+
+LONG = "x" * 400_000
+NUMBER = "1" + ":1" * 200_000
+FUNCTION = "functions: {f: {source: handlers/user.py, %s}}\nwebsocket: {routes: {x: f}}\nhttp_apis: {}\n"
+ROUTES = "functions: {f: {source: handlers/user.py}}\nwebsocket: {routes: %s}\nhttp_apis: {}\n"
+LONG_VALUES = {
+    "a long number as text": f"stack: {NUMBER}\n",
+    "a long text": f"stack: {LONG}\n",
+    "a long list as text": f"stack: [{LONG}]\n",
+    "a long tag": f"stack: !{LONG} x\n",
+    "a long tag handle": f"stack: !{LONG}! x\n",
+    "a long alias": f"stack: *{LONG}\n",
+    "a long directive": f"%YAML {LONG}\n---\nstack: x\n",
+    "a long key": f"{LONG}: x\n",
+    "a long region": f"region: {LONG}\n",
+    "a long account": f"account: {NUMBER}\n",
+    "a long prefix": f"prefix: {LONG}\n",
+    "a long table": f"table: {{name: {LONG}, key: {LONG}}}\n",
+    "a long outside file": f"outside_files: [{LONG}]\n",
+    "a long stage": f"websocket: {{stage: {LONG}, route_selection: {LONG}, auth: {LONG}, name: {LONG}}}\n",
+    "a long origin": f"websocket: {{allowed_origins: [{LONG}]}}\n",
+    "a long limit": f"websocket: {{throttle: {{rate: {NUMBER}, burst: {LONG}}}}}\n",
+    "a long route of a limit": f"websocket: {{throttle: {{routes: {{{LONG[:1000]}: x}}}}}}\n",
+    "a long route": ROUTES % f"{{x: f, {LONG[:1000]}: f}}",
+    "a long destination": ROUTES % f"{{x: {LONG}}}",
+    "a long HTTP API": f"http_apis:\n  ? {LONG}\n  : {{routes: {{GET /: {LONG}}}}}\n",
+    "a long HTTP route": f"http_apis: {{a: {{routes: {{? '{LONG}' : f}}}}}}\n",
+    "a long source": f"functions: {{f: {{source: {LONG}}}}}\nwebsocket: {{routes: {{x: f}}}}\nhttp_apis: {{}}\n",
+    "a long include": FUNCTION % f"include: [{LONG}]",
+    "a long handler": FUNCTION % f"handler: {LONG}",
+    "a long handler of the module": FUNCTION % f"handler: user.{LONG}",
+    "a long runtime": FUNCTION % f"runtime: python3.{'1' * 100_000}",
+    "a long action": FUNCTION % f"allow: [{LONG}]",
+    "a long ARN": FUNCTION % f"allow: [{{action: {LONG}, resource: {LONG}}}]",
+    "a long variable": FUNCTION % f"environment: {{A: {LONG}, WEBSOCKET_TABLE: {LONG}, ? {LONG} : x}}",
+    "a long memory": FUNCTION % f"memory: {NUMBER}, timeout: {LONG}, log_retention: {NUMBER}",
+    "control characters": 'stack: "' + r"\x1b" * 100_000 + '"\n',
+    "many long values": "".join(f"{at}{LONG[:20_000]}: x\n" for at in range(40)),
+    "a near miss of a long name": ROUTES.replace("{f:", "{? " + LONG + "f :") % f"{{x: {LONG}}}",
+}
+
+
+@pytest.mark.parametrize("text", LONG_VALUES.values(), ids=LONG_VALUES)
+def test_no_value_of_a_config_makes_an_error_long(text: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        packages(load(written(text)))
+    told = explain(raised.value)
+    assert len(told.what + told.why + told.hint) < 16_000
+    assert all(len(line) < 600 for line in told.why.splitlines())
+
+
+LONG_CODE = {
+    "a long module": f"import {LONG}\n",
+    "a long encoding": f"# coding: {LONG}\n",
+    "a long name": f"{LONG} = 1\n",
+    "a long wrong name": f"{LONG} {LONG}\n",
+    "many modules": "import " + ",".join(f"m{at}" for at in range(50_000)) + "\n",
+}
+
+
+@pytest.mark.parametrize("code", LONG_CODE.values(), ids=LONG_CODE)
+def test_no_code_makes_an_error_long(code: str) -> None:
+    Path("h.py").write_text(code)
+    text = "functions: {f: {source: h.py}}\nwebsocket: {routes: {x: f}}\nhttp_apis: {}\n"
+    with pytest.raises(HandlerError) as raised:
+        packages(load(written(text)))
+    told = explain(raised.value)
+    assert all(len(line) < 600 for line in told.why.splitlines())
+    assert len(told.why) < 16_000
+
+
+def test_a_module_that_is_imported_a_thousand_times_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("h.py").write_text("import " + ",".join(["a"] * 1000) + "\ndef lambda_handler(event, context): ...\n")
+    looked: list[str] = []
+    is_file = os.path.isfile
+
+    def look(path: str | Path) -> bool:
+        looked.append(str(path))
+        return is_file(path)
+
+    monkeypatch.setattr("os.path.isfile", look)
+    with pytest.raises(HandlerError) as raised:
+        packages(load(written("functions: {f: {source: h.py}}\nwebsocket: {routes: {x: f}}\nhttp_apis: {}\n")))
+    assert len(raised.value.problems) == 1
+    assert max(Counter(looked).values()) == 1
+
+
+def test_the_code_is_searched_no_further_than_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("h.py").write_text("".join(f"import m{at}\n" for at in range(1000)))
+    made: list[str] = []
+
+    def shorten(text: str, limit: int) -> str:
+        made.append(text)
+        return text
+
+    monkeypatch.setattr("chatops.handler.shortened", shorten)
+    with pytest.raises(HandlerError) as raised:
+        packages(load(written("functions: {f: {source: h.py}}\nwebsocket: {routes: {x: f}}\nhttp_apis: {}\n")))
+    assert len(made) <= 22
+    assert raised.value.why.splitlines()[-1] == "and at least 1 more"

@@ -198,7 +198,7 @@ def observe(bench: Bench, mine: Stack) -> None:
     with mock.patch("chatops.resources.tagged.tagged", return_value=[]):
         assert plans.up(mine).in_sync
     functions = [one.name for one in mine.config.functions.values()]
-    list(Logs(mine.aws, functions, 600, None, None).history())
+    list(Logs(mine.aws, ownership.owned_logs(mine, functions).own, 600, None, None).history())
     metrics.measure(mine.aws, [metrics.function(functions[0])], 600)
 
 

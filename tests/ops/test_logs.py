@@ -211,11 +211,3 @@ def test_longer_ago_than_there_is_time_is_from_its_beginning() -> None:
     aws = CloudWatch(SEND)
     list(Logs(aws, [SEND], 999_999 * 86_400).history())
     assert aws.asked[0]["startTime"] == 0
-
-
-def test_functions_without_any_log_group_are_told_from_those_that_said_nothing() -> None:
-    absent, silent = CloudWatch(), CloudWatch(SEND)
-    for aws, are_absent in ((absent, True), (silent, False)):
-        logs = Logs(aws, [CONNECT, SEND], 600)
-        assert list(logs.history()) == []
-        assert logs.are_absent is are_absent

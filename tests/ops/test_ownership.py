@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from chatops import cli
@@ -21,6 +23,7 @@ from chatops.deploy.resource import Blocked
 from chatops.errors import ChatopsError
 from chatops.ops import management, ownership
 from chatops.ops.chat import run as chat
+from chatops.ops.doctor import logs as doctor_logs
 from chatops.ops.policy import GROUPS
 from chatops.stack import Stack
 
@@ -231,3 +234,119 @@ def test_connections_are_reached_only_by_what_sees_the_apis_owner() -> None:
     makers = made_in("Management") - {"chatops.local.front.server"}
     # Two take the address from `addresses.connections_among`, which returns none of a foreign API.
     assert makers == {"chatops.ops.ownership", "chatops.ops.roster", "chatops.ops.watch"}
+
+
+class LogWorld:
+    """Functions and log groups of whatever owner, each of which has said who it is."""
+
+    def __init__(self) -> None:
+        self.functions: dict[str, str | None] = {}
+        self.groups: dict[str, str | None] = {}
+        self.read: list[str] = []
+
+    def answer(self, operation: str, given: dict[str, Any]) -> Any:
+        """What AWS answers to one call about them; nothing for any other call."""
+        if operation == "GetFunction":
+            name = given["FunctionName"]
+            self._require(name in self.functions, operation)
+            configuration = {"MemorySize": 128, "Timeout": 3, "Role": "r", "CodeSha256": "x", "FunctionArn": "arn"}
+            return {"Configuration": configuration, "Tags": self._tags(self.functions[name])}
+        if operation == "ListTagsForResource":
+            name = given["resourceArn"].rpartition("/")[2]
+            self._require(name in self.groups, operation)
+            return {"tags": self._tags(self.groups[name])}
+        if operation == "DescribeLogGroups":
+            return {"logGroups": [{"logGroupName": f"/aws/lambda/{name}"} for name in self.groups]}
+        if operation == "FilterLogEvents":
+            name = given["logGroupName"].rpartition("/")[2]
+            self.read.append(name)
+            self._require(name in self.groups, operation)
+            now = int(time.time() * 1000)
+            return {"events": [{"timestamp": now, "message": f"of {name}", "logStreamName": "s", "eventId": name}]}
+        return None
+
+    def _tags(self, owner: str | None) -> dict[str, str]:
+        return {STACK_TAG: owner} if owner else {}
+
+    def _require(self, exists: bool, operation: str) -> None:
+        if not exists:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, operation)
+
+
+@pytest.fixture
+def logs(world: World, monkeypatch: pytest.MonkeyPatch) -> LogWorld:
+    """Log groups to be filled; the account has nothing else."""
+    found, call = LogWorld(), BaseClient._make_api_call
+    monkeypatch.setattr(
+        BaseClient,
+        "_make_api_call",
+        lambda client, operation, given: found.answer(operation, given) or call(client, operation, given),
+    )
+    return found
+
+
+def show_logs(*arguments: str) -> tuple[int, list[dict[str, Any]], str]:
+    """How `logs` ended, its documents, and what it said to the person."""
+    ended = CliRunner().invoke(cli.app, ["logs", "--region", SEOUL, "--json", *arguments])
+    return ended.exit_code, [json.loads(line) for line in ended.stdout.splitlines()], ended.stderr
+
+
+@pytest.mark.parametrize("owner", FOREIGN)
+def test_logs_of_foreign_functions_alone_are_not_read_and_the_stack_is_not_deployed(
+    logs: LogWorld, owner: str | None
+) -> None:
+    logs.functions = logs.groups = dict.fromkeys(["websocket-send", "websocket-connect"], owner)
+    code, (told,), _ = show_logs()
+    assert (code, told["code"]) == (1, "not-deployed")
+    assert "exist there without its tag" in told["why"]
+    assert logs.read == []
+
+
+def test_logs_with_a_broken_handler_and_no_stack_are_not_deployed_all_the_same(logs: LogWorld, folder: Path) -> None:
+    (folder / "handlers").mkdir()
+    (folder / "handlers" / "send.py").write_text("def")
+    (folder / "config.yaml").write_text("stack: mine\n")
+    code, (told,), _ = show_logs()
+    assert (code, told["code"]) == (1, "not-deployed")
+
+
+@pytest.mark.parametrize("owner", FOREIGN)
+def test_a_foreign_log_group_is_named_and_left_out(logs: LogWorld, owner: str | None) -> None:
+    logs.functions = {"websocket-send": OURS, "websocket-connect": owner}
+    logs.groups = {"websocket-send": None, "websocket-connect": owner, "websocket-disconnect": owner}
+    code, lines, said = show_logs()
+    assert code == 0
+    assert [one["message"] for one in lines] == ["of websocket-send"]
+    assert logs.read == ["websocket-send"]
+    said = " ".join(said.split())
+    for name in ("websocket-connect", "websocket-disconnect"):
+        assert f"The log group /aws/lambda/{name} does not belong to this stack" in said
+    assert "aws-gateway-lambda" not in said, "which does not exist"
+
+
+def test_a_tag_on_the_log_group_or_on_the_function_is_enough(logs: LogWorld) -> None:
+    logs.functions = {"websocket-send": OURS, "websocket-connect": OURS}
+    logs.groups = {"websocket-send": None, "websocket-disconnect": OURS}
+    code, lines, said = show_logs()
+    assert code == 0 and "does not belong" not in said
+    assert {one["message"] for one in lines} == {"of websocket-send", "of websocket-disconnect"}
+    assert set(logs.read) == {"websocket-send", "websocket-disconnect", "websocket-connect"}
+
+
+def test_one_foreign_function_of_a_stack_that_exists_is_no_missing_stack(world: World, logs: LogWorld) -> None:
+    world.table(OURS)
+    logs.functions = logs.groups = {"websocket-send": None}
+    code, lines, said = show_logs("--function", "websocket-send")
+    assert (code, lines, logs.read) == (0, [], [])
+    assert "does not belong to this stack" in " ".join(said.split())
+
+
+def test_the_doctor_quotes_no_line_of_a_foreign_log_group(logs: LogWorld, folder: Path) -> None:
+    logs.functions = {"websocket-send": OURS, "websocket-connect": None}
+    logs.groups = {"websocket-send": None, "websocket-connect": None}
+    patient: Any = SimpleNamespace(aws=Aws(SEOUL), config=load(), is_local=False, now=time.time(), since=60)
+    patient.stack = Stack(patient.config, patient.aws)
+    (found,) = doctor_logs.check(patient)
+    assert found.what == "The log group /aws/lambda/websocket-connect was not read"
+    assert "does not belong to this stack" in found.why
+    assert "websocket-send" in logs.read and "websocket-connect" not in logs.read

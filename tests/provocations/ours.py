@@ -115,6 +115,11 @@ def files_differ(one: Stranger) -> Told:
     return one.types("init", region=False)
 
 
+def symlink_in_directory(one: Stranger) -> Told:
+    (one.folder / "config.yaml").symlink_to("../elsewhere.yaml")
+    return one.types("init", region=False)
+
+
 def file(one: Stranger) -> Told:
     one.writes("", "notes")
     return one.types("init", "notes", region=False)
@@ -232,6 +237,7 @@ OURS: Mapping[str, Callable[[Stranger], Told]] = {
     "stack-of-another-config": stack_of_another_config,
     "extra-missing": extra_missing,
     "files-differ": files_differ,
+    "symlink-in-directory": symlink_in_directory,
     "no-duration": lambda one: one.types("logs", "--since", "soon"),
     "metrics-since": lambda one: one.types("metrics", "--since", "31d"),
     "invite-length": lambda one: one.types("invite", "--expires", "8d"),

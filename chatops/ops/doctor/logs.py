@@ -16,6 +16,8 @@ from ...aws import Interrupted
 from ...aws.refusal import absent_is_fine
 from ...config import Function
 from ...resources.log_group import PREFIX
+from .. import ownership
+from ..ownership import Owner
 from .finding import Finding, Severity, info, ok, unchecked
 from .last_change import last_change
 from .patient import Patient
@@ -68,6 +70,8 @@ def _search(patient: Patient, function: Function) -> tuple[list[Trouble], list[F
     troubles: dict[str, Trouble] = {}
     others: list[Finding] = []
     try:
+        if ownership.log_owner(patient.stack, function.name) is Owner.SOMEBODY:
+            return [], [info(f"The log group {group} was not read", "it does not belong to this stack")]
         with absent_is_fine():
             began = time.monotonic()
             for page in _pages(patient, group):
