@@ -26,10 +26,16 @@ def up(stack: Stack, *, adopt: bool = False) -> Plan:
     """What makes AWS equal to the config.
 
     Where a function of an earlier config may be left, its role and log group are looked for too. What turns out not to
-    exist, or not to be the stack's, has no step.
+    exist, or not to be the stack's, has no step. What a listing says to be the stack's is asked itself before it is
+    changed: the listing lags.
     """
     left, observed = _observe(stack, stack.resources, hearsay=True)
     made = plan.plan_up(stack.resources, left, observed, stack.aws, adopt=adopt)
+    doubtful = [step.resource for step in made.of(Action.UPDATE) if _is_hearsay(made.live.get(step.name))]
+    if doubtful:
+        with sharing():
+            observed |= observe(doubtful, stack.aws)
+        made = plan.plan_up(stack.resources, left, observed, stack.aws, adopt=adopt)
     steps = (step for step in made.steps if step.action is not Action.KEEP or step.resource not in left)
     return replace(made, steps=tuple(_spare_rows(stack, step) for step in steps))
 
@@ -78,8 +84,8 @@ def refusal(stack: Stack, made: Plan) -> UsageError | None:
     if config.is_built_in and made.deletions:
         return UsageError(
             "defaults-would-delete",
-            "No config file was found, and the built-in defaults would delete parts of an existing stack",
-            _listed(f"the stack {owner!r} has what the built-in defaults do not:", made.deletions),
+            "No config file was found, and the built-in defaults would delete what exists under its names",
+            _listed(f"`up` with the built-in defaults, of the stack {owner!r}, would delete:", made.deletions),
             "Change to the folder of your config.yaml, or pass it with --config. No changes were made.",
         )
     owned = [name for name, live in made.live.items() if live and live.owner == owner]
@@ -128,6 +134,10 @@ def _spare_rows(stack: Stack, step: Step) -> Step:
     if table.is_empty(stack.aws):
         return replace(step, resource=replace(table, spares_rows=True))
     return Step(table, Action.KEEP, reason="not in the config any more, and holds rows; `down` deletes it")
+
+
+def _is_hearsay(seen: Live | None) -> bool:
+    return seen is not None and seen.is_hearsay
 
 
 def _may_be_ours(seen: Live | Blocked | None, stack: str) -> bool:

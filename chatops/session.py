@@ -68,9 +68,12 @@ class Session:
         other.stop, other.interrupt = self.stop, self.interrupt
         return other
 
-    def again(self) -> Session:
-        """The same run once more: the config and the handlers are read anew, the account stays."""
-        other = self.other()
+    def again(self, config: Path | None = None) -> Session:
+        """The same run once more: the config and the handlers are read anew, the account stays.
+
+        With `config` it is that file's, whatever the options name.
+        """
+        other = self.other(config=config or self.options.config)
         other.output, other.aws = self.output, self.aws
         return other
 

@@ -13,6 +13,8 @@ from chatops.config import load
 from chatops.deploy.plan import Action, Plan, Step
 from chatops.deploy.resource import Blocked, Live
 from chatops.errors import WRONG_USAGE, HandlerError
+from chatops.ops import ownership
+from chatops.ops.watch import Watch
 from chatops.resources.log_group import LogGroup
 from chatops.resources.table import Table
 from chatops.stack import Stack
@@ -100,6 +102,7 @@ def refusal(one: Stack, deleted: list[str], owned: list[str]) -> str | None:
     return found.code if found else None
 
 
+OURS = "websocket-chat"
 OURS_BY_NAME = "table.websocket-connections"
 
 
@@ -111,6 +114,15 @@ def test_built_in_defaults_may_create_and_repair_but_delete_nothing() -> None:
     assert refusal(one, [], []) is None
     removing = Step(one.resources[0], Action.UPDATE, removes=("the route x",))
     assert plans.refusal(one, Plan((removing,), {OURS_BY_NAME: Live({}, owner=one.config.stack)}))
+
+
+def test_the_refusal_of_the_built_in_defaults_is_true_of_what_nobodys_tag_is_on() -> None:
+    one = Stack(load(), ScriptedAws())
+    adopting = Step(one.resources[0], Action.ADOPT, removes=("the code",))
+    found = plans.refusal(one, Plan((adopting,), {OURS_BY_NAME: Live({})}))
+    assert found and found.what.endswith("would delete what exists under its names")
+    assert f"{adopting.name}: the code" in found.why
+    assert "has" not in found.why and "existing stack" not in found.what
 
 
 def test_a_config_that_shares_nothing_with_what_carries_its_tag_is_stopped_whatever_it_deletes() -> None:
@@ -254,3 +266,76 @@ def test_a_foreign_api_with_our_name_is_not_what_a_deletion_left(foreign: list[s
     one = stack(TWO_FUNCTIONS, aws)
     assert plans.remains(one, one.doomed) == []
     assert plans.down(one).of(Action.DELETE) == []
+
+
+class LaggingTags:
+    """A table and its log groups that the Tagging API lists as the stack's, and what they are in truth."""
+
+    def __init__(self, owner: str | None, *, retention: int = 14, time_to_live: bool = True) -> None:
+        tags = {"chatops:stack": owner} if owner else {}
+        arn = f"arn:aws:dynamodb:{REGION}:123456789012:table/websocket-connections"
+        groups = [{"logGroupName": f"/aws/lambda/{name}", "retentionInDays": retention} for name in ("a", "b")]
+        arns = [arn, *(f"arn:aws:logs:{REGION}:123456789012:log-group:/aws/lambda/{name}" for name in ("a", "b"))]
+        gone = client_error("ResourceNotFoundException")
+        self.dynamodb = Scripted(
+            describe_table={
+                "Table": {
+                    "TableStatus": "ACTIVE",
+                    "TableArn": arn,
+                    "AttributeDefinitions": [{"AttributeName": "connectionId", "AttributeType": "S"}],
+                    "KeySchema": [{"AttributeName": "connectionId"}],
+                    "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
+                }
+            },
+            describe_time_to_live={
+                "TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "expiresAt"}
+                if time_to_live
+                else {"TimeToLiveStatus": "DISABLED"}
+            },
+            list_tags_of_resource={"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]},
+        )
+        self.logs = Scripted(describe_log_groups={"logGroups": groups}, list_tags_for_resource={"tags": tags})
+        listed = {"ResourceTagMappingList": [{"ResourceARN": one} for one in arns]}
+        self.stack = stack(
+            TWO_FUNCTIONS,
+            ScriptedAws(
+                resourcegroupstaggingapi=Scripted(get_resources=listed),
+                iam=Scripted(list_roles={}, get_role=client_error("NoSuchEntity")),
+                apigatewayv2=Scripted(get_apis={"Items": []}),
+                dynamodb=self.dynamodb,
+                lambda_=Scripted(get_function=gone),
+                logs=self.logs,
+            ),
+        )
+
+    def actions(self) -> set[Action]:
+        kinds = ("table", "log_group")
+        return {step.action for step in plans.up(self.stack).steps if step.resource.kind in kinds}
+
+
+@pytest.mark.parametrize(
+    ("owner", "action"), [(None, Action.BLOCKED), ("other", Action.BLOCKED), (OURS, Action.UPDATE)]
+)
+def test_what_only_the_listing_says_to_be_the_stacks_is_asked_before_it_is_changed(
+    owner: str | None, action: Action
+) -> None:
+    lagging = LaggingTags(owner, retention=7, time_to_live=False)
+    assert lagging.actions() == {action}
+
+
+def test_the_listings_word_is_enough_to_keep() -> None:
+    lagging = LaggingTags(None)
+    assert lagging.actions() == {Action.KEEP}
+    assert lagging.dynamodb.called("list_tags_of_resource") == lagging.logs.called("list_tags_for_resource") == []
+
+
+@pytest.mark.parametrize("owner", [None, "other", OURS])
+def test_status_and_doctor_read_no_rows_on_the_listings_word(owner: str | None) -> None:
+    lagging = LaggingTags(owner)
+    made = plans.up(lagging.stack)
+    assert (ownership.table_among(lagging.stack, made.live) is not None) == (owner == OURS)
+    confirmed = Watch(lagging.stack)._confirmed(made)
+    assert (ownership.foreign_table(lagging.stack, confirmed.live) is None) == (owner == OURS)
+    asked = len(lagging.dynamodb.called("list_tags_of_resource"))
+    assert (ownership.table_among(lagging.stack, confirmed.live) is not None) == (owner == OURS)
+    assert len(lagging.dynamodb.called("list_tags_of_resource")) == asked, "a plan is confirmed once"

@@ -72,7 +72,7 @@ def up(
     if not _is_confirmed(session, plan, yes=yes):
         session.output.say("No changes were made.")
         return FAILED
-    settles = 0.0 if plan.in_sync or session.options.local else SETTLES
+    settles = 0.0 if plan.in_sync or _is_on_local_aws(session) else SETTLES
     code = _apply(session, plan, "up", (lambda: smoke_test(session, settles=settles)) if smoke else None)
     return follow(session, before) if watch and not code else code
 
@@ -147,29 +147,39 @@ def follow(session: Session, before: Stamp | None = None) -> int:
     """Deploys again whenever the config or a handler is saved, until Ctrl-C. A mistake in them is told, and waited for.
 
     Connections are kept: only the functions change. `before` is what the files were when the stack was last planned:
-    what was saved since is deployed too. Without it nothing was planned yet, and that comes first.
+    what was saved since is deployed too. Without it nothing was planned yet, and that comes first. A config file stays
+    the one in use while it is away, as it is for a moment when some editors save it: the built-in defaults never are.
     """
     from .. import plans
     from ..deploy.plan import Action
     from ..local.watch import stamp, wait_for_change
-    from ..render.plan import blocked
+    from ..render.plan import blocked, show_outside_files
 
     is_planned = before is not None
     shown = session.where
+    listed = session.stack.outside_files if is_planned else []
+    file = None if session.config.is_built_in else session.config.file
     before = stamp(session.stack.files) | (before or {})
     session.note(f"Watching {len(before)} files; Ctrl-C ends it.")
     while True:
         if is_planned:
             changed = wait_for_change(before, session.aws.pause)
             before = stamp(before)
+            if file and before.get(file, ()) is None:
+                session.note(f"{file} is not there: waiting until it is back.")
+                continue
             session.note("Saved: " + ", ".join(one.name for one in changed))
-            session = session.again()
+            session = session.again(file)
         is_planned = True
         try:
             before = stamp(session.stack.files) | before
+            file = file or (None if session.config.is_built_in else session.config.file)
             if session.where != shown:
                 shown = session.where
                 session.head()
+            if session.stack.outside_files != listed:
+                listed = session.stack.outside_files
+                show_outside_files(session.output, listed)
             plan = plans.up(session.stack)
             refusal = plans.refusal(session.stack, plan)
             if refusal:
@@ -216,11 +226,16 @@ def _apply(session: Session, plan: Plan, verb: str, prove: Callable[[], int] | N
     hint = f'Try it: wscat -c {address}   then  {{"action":"sendMessage", "message":"Hello! bs~"}}'
     code = _proved(session, prove) if prove else 0
     tell(DOES_NOT_WORK if code else hint, auth=session.config.websocket.auth)
-    if not (session.options.as_json or session.options.local):
+    if not (session.options.as_json or _is_on_local_aws(session)):
         if not closed:
             session.note(OPEN)
         session.output.say(sentence(session.config))
     return code
+
+
+def _is_on_local_aws(session: Session) -> bool:
+    """Whether the stack is on the local AWS, by --local or as the endpoint that `chatops local env` names."""
+    return session.options.local or session.aws.front_url is not None
 
 
 def _proved(session: Session, prove: Callable[[], int]) -> int:

@@ -208,7 +208,7 @@ def _up_step(resource: Resource, seen: Live | Blocked | None, look: Look, aws: A
             "Take it over with `chatops up --adopt`, or choose another name or prefix in the config.",
             "not-ours",
         )
-    removes = tuple(resource.deletions(seen.properties, desired))
+    removes = tuple(resource.deletions(seen, desired))
     if seen.owner is None:
         return Step(resource, Action.ADOPT, changes, removes=removes)
     return Step(resource, Action.UPDATE if changes else Action.KEEP, changes, removes=removes)

@@ -26,13 +26,16 @@ class Live:
 
     `properties` use the words of `Resource.desired`; `outputs` are the values that others need (ids, URLs);
     `owner` is the stack in its ownership tag, or nothing when it carries none. `note` is what a deletion says of
-    something else with the same name, which it leaves alone.
+    something else with the same name, which it leaves alone. `facts` are what else `Resource.deletions` has to know.
+    `is_hearsay` says that `owner` is what a listing says, which lags: enough to leave the resource as it is.
     """
 
     properties: Properties
     outputs: Mapping[str, str] = field(default_factory=dict)
     owner: str | None = None
     note: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    is_hearsay: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,13 +112,15 @@ class Resource(ABC):
     def update(self, aws: Any, changes: Iterable[Change], desired: Properties, look: Look) -> None:
         """Makes the changes in place, and no others."""
 
-    def deletions(self, before: Properties, after: Properties) -> list[str]:
-        """Return what an update from `before` to `after` deletes, each in a few words.
+    def deletions(self, seen: Live, desired: Properties) -> list[str]:
+        """Return what an update or an adoption (`seen` has no owner) deletes, each in a few words and without values.
 
-        A deletion removes something with a name of its own that a person can have made: a route, a stage, an API of
-        the same name, a policy. Everything else is an ordinary change, which the plan shows: a setting that gets
-        another value or none (code, environment variables, limits, retention, permission statements), and what an
-        interrupted run of chatops leaves behind (an integration without a route, a deployment that no stage serves).
+        A deletion removes something with a name of its own that a person can have made (a route, a stage, an API of the
+        same name, a policy, an integration), data (log events beyond a shorter retention, items of an adopted table
+        that expire from now on), or the code and the environment variables of an adopted function. Everything else is
+        an ordinary change, which the plan shows: a setting that gets another value or none (limits, permission
+        statements, the code of the stack's own functions), and what an interrupted run of chatops leaves behind (an
+        integration without a route to a function of the stack, a deployment that no stage serves).
         """
         return []
 
@@ -146,9 +151,9 @@ _glance: ContextVar[bool] = ContextVar("glance", default=False)
 def sharing(*, hearsay: bool = False, glance: bool = False) -> Iterator[None]:
     """Within it, what several resources need is read once: see `once`. Nothing may be changed meanwhile.
 
-    With `hearsay` a resource may believe a listing of many things about itself. That is enough to keep or to mend
-    it; what may be deleted is asked itself. With `glance` it tells whether it exists and whose it is, and may leave
-    out properties that take more calls: that is enough to delete it.
+    With `hearsay` a resource may believe a listing of many things about itself, and says so: `Live.is_hearsay`. That is
+    enough to keep it as it is; what may be changed or deleted is asked itself. With `glance` it tells whether it exists
+    and whose it is, and may leave out properties that take more calls: that is enough to delete it.
     """
     tokens = _shared.set({}), _hearsay.set(hearsay), _glance.set(glance)
     try:
@@ -160,7 +165,7 @@ def sharing(*, hearsay: bool = False, glance: bool = False) -> Iterator[None]:
 
 
 def is_hearsay_enough() -> bool:
-    """Whether what is observed now will not be deleted."""
+    """Whether what is observed now will be neither changed nor deleted before it is asked itself."""
     return _hearsay.get()
 
 

@@ -108,8 +108,8 @@ def log_owner(stack: Stack, function: str) -> Owner:
 
 
 def table_among(stack: Stack, live: Mapping[str, Live | None]) -> OwnedTable | None:
-    """Return the stack's table when it is among what was observed and carries its tag."""
-    return stack.table.owned(live.get(stack.table.name))
+    """Return the stack's table when it is among what was observed and carries its tag: what a listing says is asked."""
+    return stack.table.owned(stack.table.confirmed(stack.aws, live.get(stack.table.name)))
 
 
 def foreign_table(stack: Stack, live: Mapping[str, Live | None]) -> ChatopsError | None:

@@ -81,13 +81,21 @@ class Watch:
             return self._plan, None
         trouble = None
         try:
-            self._plan = plans.up(self._stack)
+            self._plan = self._confirmed(plans.up(self._stack))
         except (BotoCoreError, ClientError) as error:
             if self._plan is None:
                 raise
             trouble = error
         self._planned_at = time.monotonic()
         return self._plan, trouble
+
+    def _confirmed(self, plan: Plan) -> Plan:
+        """The plan, with the table's own word for whose it is: its rows are read again and again until the next one."""
+        table = self._stack.table
+        live = plan.live.get(table.name)
+        if live is None or not live.is_hearsay:
+            return plan
+        return replace(plan, live={**plan.live, table.name: table.confirmed(self._stack.aws, live)})
 
     def _asked(self, plan: Plan) -> Management | None:
         """One and the same pool of connections for all looks at an API."""

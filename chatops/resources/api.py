@@ -101,8 +101,8 @@ class Api(Resource):
         for api_id in live.properties["duplicates"]:
             self._delete(aws, api_id)
 
-    def deletions(self, before: Properties, after: Properties) -> list[str]:
-        return [f"the API {one}, a second one of this name" for one in before.get("duplicates", ())]
+    def deletions(self, seen: Live, desired: Properties) -> list[str]:
+        return [f"the API {one}, a second one of this name" for one in seen.properties.get("duplicates", ())]
 
     def delete(self, aws: Aws, look: Look) -> None:
         # Not by `observe`: once ours is gone, it cannot choose among several foreign ones.
@@ -162,5 +162,23 @@ class HttpApi(Api):
 
 
 def every_api(aws: Aws) -> list[Any]:
-    """Every API of the account and region, as API Gateway lists them."""
-    return once("apis", lambda: list(aws.pages("apigatewayv2", "get_apis", "Items")))
+    """Every API of the account and region, as API Gateway lists them.
+
+    MiniStack lists an API with the tags of its creation: one without any may have been given some since.
+    """
+
+    def listed() -> list[Any]:
+        apis = list(aws.pages("apigatewayv2", "get_apis", "Items"))
+        if not aws.front_url:
+            return apis
+        return aws.together(*(lambda one=one: one if one.get("Tags") else _with_tags(aws, one) for one in apis))
+
+    return once("apis", listed)
+
+
+def _with_tags(aws: Aws, api: Any) -> Any:
+    """An API with the tags that it has now."""
+    with absent_is_fine():
+        arn = aws.arn("apigateway", f"/apis/{api['ApiId']}", account=False)
+        return {**api, "Tags": aws.client("apigatewayv2").get_tags(ResourceArn=arn).get("Tags", {})}
+    return api

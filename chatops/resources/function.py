@@ -144,6 +144,16 @@ class Function(Resource):
         if "reserved_concurrency" in parts:
             self._reserve(aws)
 
+    def deletions(self, seen: Live, desired: Properties) -> list[str]:
+        if seen.owner is not None:
+            return []
+        now, wanted = seen.properties.get("environment", {}), desired["environment"]
+        lost = ", ".join(sorted(key for key, value in now.items() if wanted.get(key) != value))
+        return [
+            *(["the code"] if seen.properties.get("code_sha256") != desired["code_sha256"] else []),
+            *([f"the environment variables {lost}"] if lost else []),
+        ]
+
     def delete(self, aws: Aws, look: Look) -> None:
         with absent_is_fine():
             self._patiently(aws, lambda: aws.client("lambda").delete_function(FunctionName=self.function))

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from ..aws import Aws
-from ..aws.refusal import absent_is_fine
+from ..aws.refusal import absent_is_fine, code
 from . import function, permission
 
 
@@ -96,6 +98,23 @@ def _function_in(aws: Aws, uri: str) -> str | None:
     """
     found = re.search(r"(arn:[\w-]+:lambda:[\w-]*:\d*:function:)([\w-]+)(?=[:/]|$)", uri, re.ASCII)
     return found[2] if found and found[1] == aws.arn("lambda", "function:") else None
+
+
+def leads_to_function_of(aws: Aws, uri: str, stack: str) -> bool:
+    """Whether an integration's URI is the whole address of a function, no version or alias, with the stack's tag.
+
+    A function that may not be looked at is not known to have it.
+    """
+    name = _function_in(aws, uri)
+    if not name or not uri.endswith((f":function:{name}", f":function:{name}/invocations")):
+        return False
+    try:
+        with absent_is_fine():
+            return function.owner(aws, aws.client("lambda").get_function(FunctionName=name)) == stack
+    except ClientError as error:
+        if code(error) not in ("AccessDenied", "AccessDeniedException"):
+            raise
+    return False
 
 
 def integration_id(route: Any) -> str:

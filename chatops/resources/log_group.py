@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -9,13 +10,15 @@ from typing import Any, ClassVar
 from ..aws import STACK_TAG, Aws
 from ..aws.refusal import absent_is_fine, existing_is_fine
 from ..deploy.resource import Change, Live, Look, Properties, Resource, once
-from .tagged import owner
+from .tagged import is_hearsay, owner
 
 PREFIX = "/aws/lambda/"
 """Before a function's name: where Lambda writes a function's log.
 
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
 """
+DAY = 86_400
+"""Seconds."""
 
 
 def log_group_arn(aws: Aws, function: str) -> str:
@@ -48,7 +51,12 @@ class LogGroup(Resource):
             return None
         with absent_is_fine():
             owned = owner(aws, self.stack, self.arn(aws), lambda: self._owner(aws))
-            return Live({"retention": found.get("retentionInDays")}, owner=owned)
+            return Live(
+                {"retention": found.get("retentionInDays")},
+                owner=owned,
+                facts={"created": found.get("creationTime", 0)},
+                is_hearsay=is_hearsay(aws, self.stack, self.arn(aws)),
+            )
         return None
 
     def _owner(self, aws: Aws) -> str | None:
@@ -70,6 +78,12 @@ class LogGroup(Resource):
 
     def update(self, aws: Aws, changes: Iterable[Change], desired: Properties, look: Look) -> None:
         aws.client("logs").put_retention_policy(logGroupName=self.title, retentionInDays=desired["retention"])
+
+    def deletions(self, seen: Live, desired: Properties) -> list[str]:
+        days, now = desired["retention"], seen.properties.get("retention")
+        # A younger group of ours has no such events: a run that ended before it set the retention leaves one.
+        has_older = seen.owner is None or time.time() - seen.facts.get("created", 0) / 1000 > days * DAY
+        return [f"log events older than {days} days"] if has_older and (now is None or now > days) else []
 
     def delete(self, aws: Aws, look: Look) -> None:
         with absent_is_fine():

@@ -136,8 +136,9 @@ class Role(Resource):
         if "attached_policies" in parts:
             self._detach_policies(aws)
 
-    def deletions(self, before: Properties, after: Properties) -> list[str]:
-        inline = [f"the inline policy {one}" for one in before.get("policies", ()) if one not in after["policies"]]
+    def deletions(self, seen: Live, desired: Properties) -> list[str]:
+        before = seen.properties
+        inline = [f"the inline policy {one}" for one in before.get("policies", ()) if one not in desired["policies"]]
         return inline + [f"the attachment of {one}" for one in before.get("attached_policies", ())]
 
     def delete(self, aws: Aws, look: Look) -> None:

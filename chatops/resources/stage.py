@@ -14,8 +14,11 @@ from . import permission, route, throttle
 from .api import Api
 from .deployment import delete_unused, deploy, fingerprint, unused
 from .function import Function
-from .live_api import Seen, see, see_contents, see_routes
+from .live_api import Seen, leads_to_function_of, see, see_contents, see_routes
 from .throttle import Limit
+
+BY_HAND = "integrations_made_by_hand"
+"""The fact of a stage that names the integrations which no route leads to and chatops did not make."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +108,19 @@ class Stage(Resource):
             },
             dict(api.outputs),
             api.owner,
+            facts={BY_HAND: self._made_by_hand(aws, seen, api.owner)},
         )
+
+    def _made_by_hand(self, aws: Aws, seen: Seen, owner: str | None) -> list[str]:
+        """The unused integrations that no run of chatops can have left: those of its own lead to its functions."""
+        own = {self.integration_uri(aws, one) for one in self.routes.values()}
+
+        def is_left_by_a_run(integration: Any) -> bool:
+            uri = integration.get("IntegrationUri", "")
+            is_proxy = owner == self.stack and integration.get("IntegrationType") == "AWS_PROXY"
+            return is_proxy and (uri in own or leads_to_function_of(aws, uri, self.stack))
+
+        return [one for one in route.unused_integrations(seen) if not is_left_by_a_run(seen.integrations[one])]
 
     def create(self, aws: Aws, desired: Properties, look: Look) -> None:
         self.update(aws, (), desired, look)
@@ -138,10 +153,16 @@ class Stage(Resource):
         if self.deploys:
             delete_unused(aws, api_id, seen, {name: one for name, one in served.items() if one is not None})
 
-    def deletions(self, before: Properties, after: Properties) -> list[str]:
-        parts = {"routes": "the route", "stages": "the stage"}
+    def deletions(self, seen: Live, desired: Properties) -> list[str]:
+        parts, before = {"routes": "the route", "stages": "the stage"}, seen.properties
         return [
-            f"{word} {key}" for part, word in parts.items() for key in before.get(part, ()) if key not in after[part]
+            *(
+                f"{word} {key}"
+                for part, word in parts.items()
+                for key in before.get(part, ())
+                if key not in desired[part]
+            ),
+            *(f"the integration {one}" for one in seen.facts.get(BY_HAND, ())),
         ]
 
     def delete(self, aws: Aws, look: Look) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from botocore.exceptions import ClientError
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from ..aws import STACK_TAG, Aws
 from ..aws.refusal import absent_is_fine, code, existing_is_fine
 from ..deploy.resource import Blocked, Change, Live, Look, Properties, Resource, is_glance_enough, progress
-from .tagged import owner, tag_list, tag_value
+from .tagged import is_hearsay, owner, tag_list, tag_value
 
 TTL_ATTRIBUTE = "expiresAt"
 """Epoch seconds after which DynamoDB may delete a row; connect writes it."""
@@ -80,6 +80,7 @@ class Table(Resource):
             return Live(
                 {"key": key, "billing": billing, "time_to_live": ttl.get("AttributeName") if enabled else None},
                 owner=owned,
+                is_hearsay=is_hearsay(aws, self.stack, found["TableArn"]),
             )
         return None
 
@@ -104,6 +105,10 @@ class Table(Resource):
         if "time_to_live" in paths:
             self._set_time_to_live(aws)
 
+    def deletions(self, seen: Live, desired: Properties) -> list[str]:
+        is_new = seen.properties.get("time_to_live") != desired["time_to_live"]
+        return [f"items whose {TTL_ATTRIBUTE} has passed"] if seen.owner is None and is_new else []
+
     def delete(self, aws: Aws, look: Look) -> None:
         # It was empty when the plan was made; until now somebody may have connected by the old configuration.
         if self.spares_rows and not self.is_empty(aws):
@@ -125,10 +130,21 @@ class Table(Resource):
         aws.client("dynamodb").tag_resource(ResourceArn=self.arn(aws), Tags=tag_list({STACK_TAG: self.stack}))
 
     def owned(self, live: Live | None) -> OwnedTable | None:
-        """Return the table with the key that it has, or None unless `live` carries the stack's tag."""
-        if live is None or live.owner != self.stack:
+        """Return the table with the key that it has, or None unless `live` carries the stack's tag.
+
+        What only a listing says to be the stack's is not enough: see `confirmed`.
+        """
+        if live is None or live.is_hearsay or live.owner != self.stack:
             return None
         return OwnedTable(self.table, next(iter(live.properties["key"])))
+
+    def confirmed(self, aws: Aws, live: Live | None) -> Live | None:
+        """Return `live` with the owner that the table's own tags name, or None when the table is gone by now."""
+        if live is None or not live.is_hearsay:
+            return live
+        with absent_is_fine():
+            return replace(live, owner=self._owner(aws, self.arn(aws)), is_hearsay=False)
+        return None
 
     def is_empty(self, aws: Aws) -> bool:
         """True when it has no row, or does not exist."""

@@ -24,7 +24,12 @@ def owner(aws: Aws, stack: str, arn: str, ask: Callable[[], str | None]) -> str 
 
     The listing lags behind: what it does not show may be ours, and what it shows may have lost its tag a moment ago.
     """
-    return stack if is_hearsay_enough() and arn in tagged(aws, stack) else ask()
+    return stack if is_hearsay(aws, stack, arn) else ask()
+
+
+def is_hearsay(aws: Aws, stack: str, arn: str) -> bool:
+    """Whether `owner` takes the listing's word for a thing."""
+    return is_hearsay_enough() and arn in tagged(aws, stack)
 
 
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:

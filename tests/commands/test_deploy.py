@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,9 +18,11 @@ from chatops.commands import deploy
 from chatops.deploy.apply import Outcome
 from chatops.deploy.plan import Action, Plan, Step
 from chatops.deploy.resource import Live
+from chatops.local import watch
 from chatops.local.keys import LocalKeys
 from chatops.render.output import Output
 from chatops.resources.log_group import LogGroup
+from chatops.session import Session
 
 GROUP, OTHER = LogGroup("websocket-chat", "websocket-send", 14), LogGroup("websocket-chat", "old", 14)
 THERE = {GROUP.name: Live({}, owner="websocket-chat")}
@@ -199,3 +202,81 @@ def test_the_files_from_outside_are_listed(command: list[str], with_outside_file
 def test_the_files_from_outside_are_in_the_plans_document(command: list[str], with_outside_file: str) -> None:
     ended = CliRunner().invoke(cli.app, [*command, "--region", "ap-northeast-2", "--json"])
     assert json.loads(ended.stdout)["outside_files"] == [with_outside_file]
+
+
+def test_where_local_env_names_the_local_aws_up_says_nothing_of_the_public_or_of_a_bill(
+    run: Run, applied: list[Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatops.session.Session._local_gateway", lambda *_: "http://127.0.0.1:2")
+    said = run(CHANGING, "up", "--endpoint-url", "http://127.0.0.1:1").stderr
+    assert len(applied) == 1
+    assert "open to everyone" not in said and "an hour" not in said
+
+
+@pytest.fixture
+def saved(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
+    """What happens to the files under `--watch`, a step for each look at them; then Ctrl-C."""
+    steps: list[Callable[[], object]] = []
+
+    def wait_for_change(before: Any, _: object) -> list[Path]:
+        if not steps:
+            raise KeyboardInterrupt
+        steps.pop(0)()
+        return [file for file, one in watch.stamp(before).items() if one != before[file]]
+
+    monkeypatch.setattr(watch, "wait_for_change", wait_for_change)
+    return steps
+
+
+def _note_config(planned: list[str], session: Session, *_: object) -> int:
+    planned.append(session.config.origin)
+    return 0
+
+
+def test_a_watched_config_that_is_away_for_a_moment_is_waited_for(
+    run: Run, applied: list[Plan], saved: list[Callable[[], object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, planned = Path("config.yaml"), list[str]()
+    saved += [file.unlink, lambda: file.write_text("stack: other")]
+    monkeypatch.setattr(deploy, "_apply", partial(_note_config, planned))
+    said = run(CHANGING, "up", "--local", "--watch").stderr
+    assert "config.yaml is not there: waiting until it is back." in said
+    assert planned == ["config.yaml", "config.yaml"]
+
+
+def test_a_watched_config_that_goes_while_it_is_read_is_an_error_and_never_the_defaults(
+    run: Run, applied: list[Plan], saved: list[Callable[[], object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, planned = Path("config.yaml"), list[str]()
+    saved += [lambda: file.write_text("stack: other")]
+    monkeypatch.setattr(deploy, "_apply", partial(_note_config, planned))
+    again = Session.again
+
+    def gone(session: Session, *config: Path) -> Session:
+        file.unlink()
+        return again(session, *config)
+
+    monkeypatch.setattr(Session, "again", gone)
+    said = run(CHANGING, "up", "--local", "--watch").stderr
+    assert "config.yaml" in said and planned == ["config.yaml"]
+
+
+def test_files_from_outside_that_a_saved_config_adds_are_listed_before_they_are_uploaded(
+    run: Run, applied: list[Plan], saved: list[Callable[[], object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, shared = tmp_path / "project", tmp_path / "shared.py"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    handler = "def lambda_handler(event, context): ...\n"
+    for path in (shared, project / "own.py"):
+        path.write_text(handler)
+    text = "functions: {websocket-send: {source: own.py}}\nwebsocket: {routes: {x: websocket-send}}\nhttp_apis: {}\n"
+    Path("config.yaml").write_text(text)
+    more = "outside_files: [../shared.py]\n" + text.replace("own.py", "../shared.py")
+    saved += [lambda: Path("config.yaml").write_text(more), lambda: Path("config.yaml").write_text(more + "# x\n")]
+    monkeypatch.setattr(deploy, "_apply", lambda session, *_: session.note("Uploaded.") or 0)
+    said = run(CHANGING, "up", "--local", "--watch").stderr
+    first, second, third = said.replace("\n", "").split("Uploaded.")[:3]
+    listed = "Files from outside the config's folder"
+    assert [listed in one for one in (first, second, third)] == [False, True, False]
+    assert str(shared) in second

@@ -314,8 +314,9 @@ def test_what_hides_nothing_ends_the_plan() -> None:
 class Box(Thing):
     """A thing with content, of which an update deletes what is not wanted."""
 
-    def deletions(self, before: Properties, after: Properties) -> list[str]:
-        return [f"the content {one}" for one in before.get("content", ()) if one not in after.get("content", ())]
+    def deletions(self, seen: Live, desired: Properties) -> list[str]:
+        wanted = desired.get("content", ())
+        return [f"the content {one}" for one in seen.properties.get("content", ()) if one not in wanted]
 
 
 def test_what_a_plan_deletes_are_resources_and_what_updates_and_adoptions_take_away() -> None:

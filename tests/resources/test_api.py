@@ -253,3 +253,13 @@ def test_one_of_ours_that_is_gone_already_is_fine_beside_several_foreign_ones() 
     aws = gateway(api("one", stack=None), api("two", stack=None))
     websocket().delete(aws, nothing)
     assert aws.scripts["apigatewayv2"].called("delete_api") == []
+
+
+def test_on_the_local_aws_which_lists_tags_of_the_creation_an_adopted_api_is_the_stacks() -> None:
+    untagged = {key: value for key, value in api("mine").items() if key != "Tags"}
+    aws = gateway(untagged, api("tagged", name="x"), get_tags={"Tags": {STACK_TAG: STACK}})
+    assert plan(aws, websocket(), adopt=True).of(Action.ADOPT), "AWS lists the tags of now, and is not asked twice"
+    aws.front_url = "http://127.0.0.1:1"
+    assert plan(aws, websocket()).in_sync
+    (asked,) = aws.scripts["apigatewayv2"].given("get_tags")
+    assert asked["ResourceArn"].endswith("/apis/mine")

@@ -405,3 +405,18 @@ def test_two_functions_share_nothing_but_the_table(aws: StandAws) -> None:
     assert sorted(names) == ["connect", "send"]
     assert sorted(roles) == ["connect-ap-northeast-2", "send-ap-northeast-2"]
     assert {step.action for step in plan(aws, function(), function("connect")).steps} == {Action.KEEP}
+
+
+def test_an_adoption_that_replaces_the_code_and_variables_names_them_without_values(aws: StandAws) -> None:
+    up(aws, function())
+    aws.client("lambda").untag_resource(Resource=function().arn(aws), TagKeys=[STACK_TAG])
+    kept = plan(aws, function(), adopt=True)
+    assert kept.of(Action.ADOPT) and kept.deletions == []
+    variables = {"WEBSOCKET_TABLE": "theirs", "API_KEY": "hunter2", "A": "1"}
+    aws.client("lambda").update_function_configuration(FunctionName="send", Environment={"Variables": variables})
+    assert plan(aws, function(package=code("other")), adopt=True).deletions == [
+        "function.send: the code",
+        "function.send: the environment variables A, API_KEY, WEBSOCKET_TABLE",
+    ]
+    aws.client("lambda").tag_resource(Resource=function().arn(aws), Tags={STACK_TAG: STACK})
+    assert plan(aws, function(package=code("other"))).deletions == []

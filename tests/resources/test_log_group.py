@@ -82,3 +82,31 @@ def test_one_that_goes_while_it_is_observed_is_not_there() -> None:
         list_tags_for_resource=client_error("ResourceNotFoundException"),
     )
     assert live(ScriptedAws(logs=logs), log_group()) is None
+
+
+@pytest.mark.parametrize("before", [None, 365])
+def test_a_retention_that_becomes_shorter_deletes_log_events(before: int | None) -> None:
+    group = {"logGroupName": NAME, "creationTime": 1_600_000_000_000}
+    logs = Scripted(
+        describe_log_groups={"logGroups": [{**group, **({"retentionInDays": before} if before else {})}]},
+        list_tags_for_resource={"tags": {STACK_TAG: STACK}},
+    )
+    made = plan(ScriptedAws(logs=logs), log_group())
+    assert made.deletions == [f"log_group.{NAME}: log events older than 14 days"]
+
+
+def test_a_retention_that_becomes_longer_deletes_nothing(aws: StandAws) -> None:
+    up(aws, LogGroup(STACK, "send", 7))
+    made = plan(aws, log_group())
+    assert made.of(Action.UPDATE) and made.deletions == []
+
+
+def test_a_group_that_an_interrupted_run_left_without_a_retention_loses_nothing(aws: StandAws) -> None:
+    aws.client("logs").create_log_group(logGroupName=NAME, tags={STACK_TAG: STACK})
+    made = plan(aws, log_group())
+    assert made.of(Action.UPDATE) and made.deletions == []
+
+
+def test_an_adoption_that_sets_a_retention_deletes_log_events(aws: StandAws) -> None:
+    aws.client("logs").create_log_group(logGroupName=NAME)
+    assert plan(aws, log_group(), adopt=True).deletions == [f"log_group.{NAME}: log events older than 14 days"]

@@ -19,8 +19,10 @@ from . import stand
 from .api_gateway import Seen, allowed, e2e, functions, gateway, owned_by
 from .stand import (
     STACK,
+    Scripted,
     ScriptedAws,
     StandAws,
+    client_error,
     differing,
     down,
     function,
@@ -323,10 +325,58 @@ def test_routes_and_stages_that_go_are_among_what_an_update_deletes(aws: StandAw
 
 
 @e2e
-def test_a_limit_that_goes_and_an_integration_that_no_route_leads_to_are_ordinary_changes(aws: StandAws) -> None:
+def test_a_limit_that_goes_and_an_integration_that_an_interrupted_run_left_are_ordinary_changes(aws: StandAws) -> None:
     up(aws, websocket_stage())
-    seen = Seen(aws, websocket_stage())
-    seen.gateway.create_integration(ApiId=seen.api_id, IntegrationType="MOCK")
+    seen, stage = Seen(aws, websocket_stage()), websocket_stage()
+    up(aws, function("earlier"))
+    for name in ("send", "earlier"):
+        seen.integrate(stage.integration_uri(aws, function(name)))
     changed = plan(aws, replace(websocket_stage(), limit=Limit(1, 1)))
     assert changed.of(Action.UPDATE)
     assert changed.deletions == []
+
+
+@e2e
+def test_an_integration_without_a_route_that_was_made_by_hand_is_among_what_an_update_deletes(aws: StandAws) -> None:
+    up(aws, websocket_stage())
+    seen, stage = Seen(aws, websocket_stage()), websocket_stage()
+    up(aws, function("foreign"))
+    aws.client("lambda").untag_resource(Resource=function("foreign").arn(aws), TagKeys=[STACK_TAG])
+    uri = stage.integration_uri(aws, function("foreign"))
+    targets = [
+        seen.integrate(uri),
+        seen.integrate(uri.replace("foreign", "send:live")),
+        seen.integrate(uri.replace("foreign", "nobody")),
+        seen.integrate("https://example.com", IntegrationType="HTTP_PROXY"),
+        "/" + seen.gateway.create_integration(ApiId=seen.api_id, IntegrationType="MOCK")["IntegrationId"],
+    ]
+    by_hand = sorted(f"stage.chat: the integration {one.rpartition('/')[2]}" for one in targets)
+    assert sorted(plan(aws, websocket_stage()).deletions) == by_hand
+
+
+def test_of_an_api_that_is_adopted_every_integration_without_a_route_is_among_what_goes() -> None:
+    stage = websocket_stage()
+    uri = stage.integration_uri(ScriptedAws(), function())
+    unused = {"IntegrationId": "i1", "IntegrationType": "AWS_PROXY", "IntegrationUri": uri}
+    aws = ScriptedAws(
+        apigatewayv2=gateway(get_routes={"Items": []}, get_integrations={"Items": [unused]}), lambda_=functions()
+    )
+    told = {}
+    for owner in (STACK, None):
+        found = stage.observe(aws, owned_by(owner))
+        assert found
+        told[owner] = stage.deletions(found, stage.desired(aws, owned_by(owner)))
+    assert told == {STACK: [], None: ["the integration i1"]}
+
+
+def test_an_integration_to_a_function_that_may_not_be_looked_at_counts_as_made_by_hand() -> None:
+    stage = websocket_stage()
+    uri = stage.integration_uri(ScriptedAws(), function("secret"))
+    unused = {"IntegrationId": "i1", "IntegrationType": "AWS_PROXY", "IntegrationUri": uri}
+    missing, refused = client_error("ResourceNotFoundException"), client_error("AccessDeniedException")
+    lambda_ = Scripted(get_policy=missing, get_function=refused)
+    aws = ScriptedAws(
+        apigatewayv2=gateway(get_routes={"Items": []}, get_integrations={"Items": [unused]}), lambda_=lambda_
+    )
+    found = stage.observe(aws, owned_by(STACK))
+    assert found and stage.deletions(found, stage.desired(aws, owned_by(STACK))) == ["the integration i1"]

@@ -9,7 +9,7 @@ import pytest
 
 from chatops.aws import STACK_TAG, TimedOut
 from chatops.deploy.plan import Action
-from chatops.deploy.resource import Blocked, Change
+from chatops.deploy.resource import Blocked, Change, Live
 from chatops.resources.table import Table
 
 from .stand import (
@@ -222,3 +222,34 @@ def test_the_owner_is_the_value_of_the_tag() -> None:
 
 def test_a_table_may_have_any_key() -> None:
     assert Table(STACK, "t", "id").desired(ScriptedAws(), lambda _: None)["key"] == {"id": "S"}
+
+
+def test_an_adoption_that_sets_the_time_to_live_deletes_items(aws: StandAws) -> None:
+    up(aws, table())
+    arn = table().arn(aws)
+    aws.client("dynamodb").untag_resource(ResourceArn=arn, TagKeys=[STACK_TAG])
+    assert plan(aws, table(), adopt=True).deletions == []
+    off = {"Enabled": False, "AttributeName": "expiresAt"}
+    aws.client("dynamodb").update_time_to_live(TableName=table().table, TimeToLiveSpecification=off)
+    adopted = plan(aws, table(), adopt=True)
+    assert adopted.deletions == [f"{table().name}: items whose expiresAt has passed"]
+    table().tag(aws, lambda _: None)
+    mended = plan(aws, table())
+    assert mended.of(Action.UPDATE) and mended.deletions == []
+
+
+@pytest.mark.parametrize("owner", [STACK, "other", None])
+def test_what_a_listing_says_makes_no_owned_table_until_the_tag_confirms_it(owner: str | None) -> None:
+    said = Live({"key": {"connectionId": "S"}}, owner=STACK, is_hearsay=True)
+    assert table().owned(said) is None
+    tags = [{"Key": STACK_TAG, "Value": owner}] if owner else []
+    dynamodb = Scripted(list_tags_of_resource={"Tags": tags})
+    confirmed = table().owned(table().confirmed(ScriptedAws(dynamodb=dynamodb), said))
+    assert (confirmed is not None) == (owner == STACK)
+    assert dynamodb.called() == ["list_tags_of_resource"]
+
+
+def test_a_table_that_is_gone_by_now_is_not_confirmed() -> None:
+    said = Live({"key": {"connectionId": "S"}}, owner=STACK, is_hearsay=True)
+    dynamodb = Scripted(list_tags_of_resource=client_error("ResourceNotFoundException"))
+    assert table().confirmed(ScriptedAws(dynamodb=dynamodb), said) is None
