@@ -12,6 +12,7 @@ from .deploy import plan
 from .deploy.plan import Action, Plan, Step, observe
 from .deploy.resource import Blocked, Live, Resource, sharing
 from .errors import UsageError
+from .resources.function import Function
 from .resources.log_group import LogGroup
 from .resources.table import OwnedTable, Table
 from .stack import Stack
@@ -75,17 +76,23 @@ def is_there(stack: Stack, seen: Plan) -> bool:
     return any(one and one.owner == stack.config.stack for one in seen.live.values())
 
 
+ADOPTED_WHOLE = (Function, LogGroup, Table)
+"""Kinds whose adoption overwrites what they hold, which `--adopt` asks for, and removes nothing that has a name."""
+
+
 def refusal(stack: Stack, made: Plan) -> UsageError | None:
     """Return why `up` must not carry out this plan whatever the user answers, or None.
 
     Both cases mean that the config in use is not the one that created what the plan would delete.
     """
     config, owner = stack.config, stack.config.stack
-    if config.is_built_in and made.deletions:
+    steps = [one for one in made.steps if one.action is not Action.ADOPT or not isinstance(one.resource, ADOPTED_WHOLE)]
+    deletions = [one for step in steps for one in step.deletions]
+    if config.is_built_in and deletions:
         return UsageError(
             "defaults-would-delete",
             "No config file was found, and the built-in defaults would delete what exists under its names",
-            _listed(f"`up` with the built-in defaults, of the stack {owner!r}, would delete:", made.deletions),
+            _listed(f"`up` with the built-in defaults, of the stack {owner!r}, would delete:", deletions),
             "Change to the folder of your config.yaml, or pass it with --config. No changes were made.",
         )
     owned = [name for name, live in made.live.items() if live and live.owner == owner]

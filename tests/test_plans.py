@@ -118,11 +118,18 @@ def test_built_in_defaults_may_create_and_repair_but_delete_nothing() -> None:
 
 def test_the_refusal_of_the_built_in_defaults_is_true_of_what_nobodys_tag_is_on() -> None:
     one = Stack(load(), ScriptedAws())
-    adopting = Step(one.resources[0], Action.ADOPT, removes=("the code",))
+    adopting = Step(one.web["api-gateway-lambda"], Action.ADOPT, removes=("the route GET /mine",))
     found = plans.refusal(one, Plan((adopting,), {OURS_BY_NAME: Live({})}))
     assert found and found.what.endswith("would delete what exists under its names")
-    assert f"{adopting.name}: the code" in found.why
+    assert f"{adopting.name}: the route GET /mine" in found.why
     assert "has" not in found.why and "existing stack" not in found.what
+
+
+def test_built_in_defaults_may_adopt_a_table_a_function_and_a_log_group() -> None:
+    one = Stack(load(), ScriptedAws())
+    kinds = ("table", "function", "log_group")
+    adopted = [Step(each, Action.ADOPT, removes=("what it held",)) for each in one.resources if each.kind in kinds]
+    assert len(adopted) > 10 and plans.refusal(one, Plan(tuple(adopted), {})) is None
 
 
 def test_a_config_that_shares_nothing_with_what_carries_its_tag_is_stopped_whatever_it_deletes() -> None:
