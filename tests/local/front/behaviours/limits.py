@@ -107,5 +107,10 @@ def a_function_that_takes_29_seconds_has_timed_out(target: Target) -> str:
 def a_function_that_takes_less_is_waited_for(target: Target) -> str:
     """apigateway-execution-service-websocket-limits-table.html"""
     with target.impatient_chat(ASKED).open() as socket:
+        # The start of a function, on a busy machine, takes the two seconds that this chat has: they are not the point.
+        for _ in range(10):
+            socket.send('{"action": "ask", "body": "warm"}')
+            if socket.recv(timeout=10) == "warm":
+                break
         socket.send('{"action": "ask", "sleep": 0.5, "body": "hello"}')
         return str(socket.recv(timeout=10))
