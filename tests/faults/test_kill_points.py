@@ -60,8 +60,9 @@ http_apis:
 NEVER = {
     *("Config.stack", "Config.prefix", "Config.region", "Config.account"),
     *("Config.table", "Table.name", "Table.key", "WebSocket.name", "Config.is_built_in"),
+    "Config.outside_files",
 }
-"""What makes another stack or table or chat of it."""
+"""What makes another stack or table or chat of it, or only allows a file to be read."""
 
 QUICK = 31
 """Without `-m faults` every so manieth point is tried."""
