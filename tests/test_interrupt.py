@@ -110,8 +110,8 @@ def test_the_first_ctrl_c_waits_for_the_calls_in_flight_and_makes_none_again(
     up.send_signal(signal.SIGINT)
     assert up.stderr
     lines = (line for line in up.stderr if not line.startswith("…"))
-    head, *heard = [next(lines) for _ in range(3)]
-    assert "ap-northeast-2" in head
+    head, where, *heard = [next(lines) for _ in range(4)]
+    assert "ap-northeast-2" in head and where.startswith("config ")
     assert "".join(heard) == f"{WAITING}\n"
     asked = staller.asked.qsize()
     staller.answer.set()
