@@ -208,7 +208,7 @@ def resolve(access_key: str) -> Credential | None:
 
 
 def _verify(signature: Any, credential: Credential, scope: Message, headers: Mapping[str, str], body: bytes) -> None:
-    """Raise Denied unless the signature is the one that the credential's secret makes of this request, now."""
+    """Raise Denied unless the signature verifies against the credential's secret and is not expired."""
     from ministack.core.sigv4 import header_signature_failure, request_time_failure
 
     claimed = headers.get("x-amz-content-sha256")
@@ -267,7 +267,7 @@ def joined(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def _renamed(headers: list[tuple[bytes, bytes]], signature: Any, name: str) -> list[tuple[bytes, bytes]]:
-    """Return the headers with one Authorization header, written anew from what was verified, that names this key."""
+    """Return the headers with a single Authorization header, rebuilt from the verified signature, that names this key."""
     scope = "/".join((name, signature.date_stamp, signature.region, signature.service, "aws4_request"))
     fields = f"Credential={scope}, SignedHeaders={signature.signed_headers}, Signature={signature.signature}"
     kept = [one for one in headers if one[0].lower() not in (b"authorization", FORWARDED.encode())]
@@ -319,9 +319,9 @@ def _refusal(denied: Denied, headers: Mapping[str, str]) -> tuple[int, dict[str,
 
 
 async def _answer(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
-    told = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
-    told.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": told})
+    raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    raw.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
 
 
