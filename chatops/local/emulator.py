@@ -267,7 +267,7 @@ def joined(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def _renamed(headers: list[tuple[bytes, bytes]], signature: Any, name: str) -> list[tuple[bytes, bytes]]:
-    """Return the headers with a single Authorization header, rebuilt from the verified signature, that names this key."""
+    """Return the headers with one Authorization header, rebuilt from the verified signature, that names this key."""
     scope = "/".join((name, signature.date_stamp, signature.region, signature.service, "aws4_request"))
     fields = f"Credential={scope}, SignedHeaders={signature.signed_headers}, Signature={signature.signature}"
     kept = [one for one in headers if one[0].lower() not in (b"authorization", FORWARDED.encode())]
