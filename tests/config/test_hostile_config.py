@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import resource
 import socket
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -21,6 +17,7 @@ from chatops.errors import ConfigError, HandlerError, UsageError, explain
 from chatops.handler import packages
 from chatops.package import Package, package
 
+from ..forked import run
 from .reading import the_problem
 
 SECONDS = 60
@@ -30,18 +27,11 @@ MEMORY = 2**30
 
 def runs(*arguments: str, **environment: str) -> dict[str, str]:
     """The error of a command that is run as a user would, with no more memory than a small machine has."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "chatops", *arguments, "--json", "--region", "ap-northeast-2"],
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=SECONDS,
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
-    )
-    assert ended.returncode == 2, ended.stderr.decode()
-    assert b"Traceback" not in ended.stderr
-    told: dict[str, str] = json.loads(ended.stdout.splitlines()[-1])
+    where = (*arguments, "--json", "--region", "ap-northeast-2")
+    ended = run(where, Path.cwd(), {**os.environ, **environment}, memory=MEMORY)
+    assert ended.code == 2, ended
+    assert "Traceback" not in ended.err
+    told: dict[str, str] = ended.last
     return told
 
 

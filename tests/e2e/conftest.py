@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -20,6 +19,8 @@ import websockets.sync.client as websockets
 
 from chatops.aws import STACK_TAG
 
+from ..forked import Finished, run
+
 REGION = "ap-northeast-2"
 WSCAT = Path(__file__).parent / "node_modules" / ".bin" / "wscat"
 
@@ -31,27 +32,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @dataclass
-class Finished:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def documents(self) -> list[dict[str, Any]]:
-        """Its JSON lines."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-    @property
-    def last(self) -> dict[str, Any]:
-        """Its last JSON line."""
-        return self.documents[-1]
-
-
-@dataclass
 class Chatops:
-    """The command line, run as a user runs it: a process of its own, in a folder of its own."""
+    """The command line in a process of its own, in a folder of its own."""
 
     folder: Path
     state: Path
@@ -65,7 +47,7 @@ class Chatops:
         return {**kept, "XDG_STATE_HOME": str(self.state), "COLUMNS": "200", **self.environment}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Starts a command and gives the process."""
+        """Starts a command as a user does, and gives the process."""
         return subprocess.Popen(
             [sys.executable, "-m", "chatops", *arguments],
             cwd=self.folder,
@@ -78,9 +60,7 @@ class Chatops:
 
     def run(self, *arguments: str) -> Finished:
         """Runs a command to its end."""
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=180)
-        return Finished(process.returncode, out, err)
+        return run(arguments, self.folder, self.full_environment)
 
     def must(self, *arguments: str) -> Finished:
         """Runs a command that must end well."""

@@ -20,7 +20,8 @@ import pyte
 import pytest
 import websockets.sync.client as websockets
 
-from .conftest import Boto, Chatops, Finished
+from ..forked import Finished
+from .conftest import Boto, Chatops
 
 PATIENCE = 30.0
 FAMILY = "👨‍👩‍👧"

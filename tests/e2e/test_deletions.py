@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ..faults.bench import HANDLERS
-from .conftest import REGION, Boto, Chatops, Finished
+from ..forked import Finished
+from .conftest import REGION, Boto, Chatops
 
 PROJECT = """
 table: {{name: {0}-connections}}

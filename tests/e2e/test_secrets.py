@@ -15,7 +15,8 @@ from chatops.ops import smoke
 from chatops.ops.chat import run
 from chatops.text import redacted
 
-from .conftest import REGION, Boto, Chatops, Finished
+from ..forked import Finished
+from .conftest import REGION, Boto, Chatops
 
 PROFILE = {
     "AWS_ACCESS_KEY_ID": "AKIACANARYCANARY0001",

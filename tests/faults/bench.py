@@ -13,10 +13,10 @@ from typing import Any
 
 import boto3
 
-from . import runner
+from ..forked import LIMIT, Finished, Running, start
 from .proxy import CLEAR, Fault, Kind, Proxy, Weather
 
-REGION, STACK, LIMIT = "ap-northeast-2", "websocket-chat", 180.0
+REGION, STACK = "ap-northeast-2", "websocket-chat"
 HANDLERS = Path(__file__).parents[2] / "handlers"
 
 SMALL = """
@@ -29,50 +29,6 @@ http_apis:
   page: {routes: {GET /: connect}}
 """
 """Every kind of resource, and of most of them two."""
-
-
-@dataclass
-class Finished:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def documents(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-    @property
-    def last(self) -> dict[str, Any]:
-        return self.documents[-1]
-
-    def __str__(self) -> str:
-        return f"exit {self.code}\n{self.out[-3000:]}\n{self.err[-3000:]}"
-
-
-@dataclass
-class Running:
-    """A command under way."""
-
-    process: Any
-    folder: Path
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self.process.kill()
-
-    def end(self) -> Finished:
-        self.process.join(LIMIT)
-        if self.process.exitcode is None:
-            self.kill()
-            self.process.join()
-            raise AssertionError(f"it hangs\n{self._finished()}")
-        return self._finished()
-
-    def _finished(self) -> Finished:
-        out, err = (file.read_text() if file.exists() else "" for file in runner.output(self.folder, self.process.pid))
-        return Finished(self.process.exitcode, out, err)
 
 
 @dataclass
@@ -107,7 +63,7 @@ class Bench:
         }
         more = ["--config", config] if config else []
         command = [*arguments, *more, "--json", "--endpoint-url", self.proxy.url]
-        return Running(runner.start(command, self.folder, environment, self.pace), self.folder)
+        return start(command, self.folder, environment, pace=self.pace)
 
     def run(self, *arguments: str, config: str = "") -> Finished:
         return self.start(*arguments, config=config).end()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from .bench import SMALL, Bench, Finished
+from ..forked import Finished
+from .bench import SMALL, Bench
 from .proxy import CLEAR, Fault, Kind, Weather
 from .test_kill_points import AFTER, unlike
 
