@@ -358,7 +358,10 @@ def main(arguments: list[str]) -> None:
     # It reads its environment when it is imported, its command line when it starts, and then serves `app`.
     sys.argv = ["ministack"]
     import ministack.app as ministack
+    from ministack.services import lambda_svc
 
+    # It keeps a new function Pending for half a second, for no work of its own.
+    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = 0.0
     salt_function_keys(keys.function_salt)
     ministack.app = Guard(ministack.app, keys)
     ministack.main()
