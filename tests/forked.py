@@ -78,16 +78,17 @@ def start(
     *,
     pace: float | None = None,
     memory: int | None = None,
+    constants: Mapping[str, Any] | None = None,
 ) -> Running:
     """Starts `chatops` with these arguments.
 
     With a `pace` its own rate limits are off, and its pauses last that part of what they say. `memory` are the bytes of
-    address space that it may use.
+    address space that it may use. `constants` replace those of its modules, by their dotted names: waits, mostly.
     """
     files = tempfile.TemporaryDirectory(prefix="chatops-")
     for name in ("out", "err"):
         (Path(files.name) / name).touch()
-    given = (list(arguments), str(cwd), dict(environment), files.name, pace, memory)
+    given = (list(arguments), str(cwd), dict(environment), files.name, pace, memory, dict(constants or {}))
     process = CONTEXT.Process(target=_run, args=given)
     process.start()
     return Running(process, files)
@@ -99,7 +100,13 @@ def run(arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], **o
 
 
 def _run(
-    arguments: list[str], cwd: str, environment: dict[str, str], files: str, pace: float | None, memory: int | None
+    arguments: list[str],
+    cwd: str,
+    environment: dict[str, str],
+    files: str,
+    pace: float | None,
+    memory: int | None,
+    constants: dict[str, Any],
 ) -> None:
     from . import preloaded
 
@@ -116,6 +123,10 @@ def _run(
         preloaded.limit_memory(memory)
     if pace is not None:
         preloaded.hurry(pace)
+    for name, value in constants.items():
+        module, _, constant = name.rpartition(".")
+        getattr(sys.modules[module], constant)  # a name that is gone is an error
+        setattr(sys.modules[module], constant, value)
     try:
         preloaded.main()
     finally:

@@ -22,6 +22,8 @@ from chatops.aws import STACK_TAG
 from ..forked import Finished, run
 
 REGION = "ap-northeast-2"
+EVERYTHING = 19
+"""Tables, roles, functions, log groups and APIs of the default stack."""
 WSCAT = Path(__file__).parent / "node_modules" / ".bin" / "wscat"
 
 
@@ -38,6 +40,8 @@ class Chatops:
     folder: Path
     state: Path
     environment: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
+    """What replaces constants of chatops in commands that run to their end."""
 
     python = sys.executable
 
@@ -60,7 +64,7 @@ class Chatops:
 
     def run(self, *arguments: str) -> Finished:
         """Runs a command to its end."""
-        return run(arguments, self.folder, self.full_environment)
+        return run(arguments, self.folder, self.full_environment, constants=self.constants)
 
     def must(self, *arguments: str) -> Finished:
         """Runs a command that must end well."""
@@ -87,6 +91,7 @@ class Boto:
 
     variables: dict[str, str]
     """What `chatops local env` prints."""
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def endpoint_url(self) -> str:
@@ -98,13 +103,15 @@ class Boto:
         return {name: self.variables[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
 
     def client(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            region_name=REGION,
-            endpoint_url=self.endpoint_url,
-            aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
-        )
+        if service not in self._clients:  # making one takes longer than any call
+            self._clients[service] = boto3.client(
+                service,
+                region_name=REGION,
+                endpoint_url=self.endpoint_url,
+                aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
+            )
+        return self._clients[service]
 
     def everything(self) -> list[str]:
         """The name of every table, role, function, log group and API that there is."""
@@ -153,21 +160,63 @@ def boto(state: Path) -> Boto:
     return Boto(chatops.must("local", "env", "--json").last)
 
 
+class Kept:
+    """The default stack, which tests that leave it as it was hand on to each other."""
+
+    def __init__(self, folder: Path, state: Path, boto: Boto) -> None:
+        self._chatops, self._boto, self._is_up = Chatops(folder, state), boto, False
+
+    def up(self) -> None:
+        """Deploys it where it is not up."""
+        if not self._is_up:
+            self._chatops.local("up")
+            self._is_up = True
+
+    def down(self) -> None:
+        """Takes it down where it is up, with what another config has put in its place."""
+        self._is_up = False
+        if self._boto.everything():
+            self._chatops.run("down", "--local", "--yes")
+            assert self._boto.clear() == []
+
+    def leave(self) -> None:
+        """Takes it down unless it is what it was."""
+        if not (self._is_up and self._is_as_it_was()):
+            self.down()
+
+    def _is_as_it_was(self) -> bool:
+        if self._chatops.run("plan", "--local", "--check", "--json").code:
+            return False
+        if len(self._boto.everything()) != EVERYTHING:
+            return False
+        table = {"TableName": "websocket-connections"}
+        for row in self._boto.client("dynamodb").scan(**table, ConsistentRead=True)["Items"]:
+            self._boto.client("dynamodb").delete_item(**table, Key={"connectionId": row["connectionId"]})
+        return True
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory, state: Path, boto: Boto) -> Iterator[Kept]:
+    one = Kept(tmp_path_factory.mktemp("kept"), state, boto)
+    yield one
+    one.down()
+
+
 @pytest.fixture
-def chatops(tmp_path: Path, state: Path, boto: Boto) -> Iterator[Chatops]:
+def chatops(tmp_path: Path, state: Path, kept: Kept, request: pytest.FixtureRequest) -> Iterator[Chatops]:
     """The command line in an empty folder; what a test left on the local AWS is taken down after it, and a test that
     left what `down` does not take is the one that fails.
     """
-    command = Chatops(tmp_path, state)
-    yield command
-    command.run("down", "--local", "--yes")
-    assert boto.clear() == []
+    if "deployed" not in request.fixturenames:
+        kept.down()
+    yield Chatops(tmp_path, state)
+    kept.leave()
 
 
 @pytest.fixture
-def deployed(chatops: Chatops) -> Chatops:
+def deployed(chatops: Chatops, kept: Kept) -> Chatops:
     """The default stack, up."""
-    chatops.local("up")
+    kept.up()
     return chatops
 
 
