@@ -1,21 +1,28 @@
 # Two commands for a fresh machine with Python >= 3.10: `make local` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
-.PHONY: local test faults nightly bench check web check-web node wscat lock audit licences clean
+.PHONY: local test test-slow test-all faults nightly bench check web check-web node wscat lock audit licences clean
 .DELETE_ON_ERROR:
 
 local: .venv/local  ## The chat on this machine: install, start, deploy, print the URL.
 	$(BIN)/chatops up --local
 
-test: .venv/test  ## Every test. What needs Node or Chromium is skipped where they are missing, unless CI=true.
-	$(BIN)/pytest -n 2 --dist loadgroup
+test: .venv/test  ## A sample of everything, in five minutes. What needs Node or Chromium is skipped where they are missing, unless CI=true.
+	$(PYTEST) -m 'not slow and not nightly'
+
+test-slow: .venv/test  ## The tests that `make test` leaves out.
+	$(PYTEST) -m 'slow and not nightly'
+
+test-all: .venv/test  ## Every test.
+	$(PYTEST)
 
 faults: .venv/test  ## Kills, breaks and slows everything that up and down ask of AWS; tells what survived. Minutes.
-	$(BIN)/pytest tests/faults -m faults
+	$(PYTEST) tests/faults
 
 nightly: .venv/test  ## The same, with bad weather of 50 seeds.
-	$(BIN)/pytest tests/faults -m 'faults or nightly'
+	$(PYTEST) -m '' tests/faults
 
 bench: .venv/test  ## How fast everything is, beside what it is measured against. A quarter of an hour; nginx and wrk for a part of it.
 	$(BIN)/python -m tests.bench

@@ -21,7 +21,7 @@ import pytest
 import websockets.sync.client as websockets
 
 from ..forked import Finished
-from .conftest import Boto, Chatops
+from .conftest import Chatops, Kept
 
 PATIENCE = 30.0
 FAMILY = "👨‍👩‍👧"
@@ -107,8 +107,9 @@ class Terminal:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, state: Path, boto: Boto) -> Iterator[Chatops]:
+def stack(tmp_path_factory: pytest.TempPathFactory, state: Path, kept: Kept) -> Iterator[Chatops]:
     """The default stack, up for all tests of this file."""
+    kept.down()
     chatops = Chatops(tmp_path_factory.mktemp("chat"), state)
     chatops.write_config("websocket: {max_message_bytes: 131072}\n")
     chatops.local("up")

@@ -9,14 +9,11 @@ from typing import Any
 from urllib.parse import quote
 from urllib.request import ProxyHandler, build_opener
 
-import pytest
 import websockets.sync.client as websockets
 
 from .conftest import REGION, Boto, Chatops
 
 BUCKET, NAME = "exported-code", "exported"
-
-pytestmark = pytest.mark.xdist_group("ministack")
 
 
 @contextmanager

@@ -20,15 +20,16 @@ import websockets.sync.client as websockets
 
 from chatops.aws import STACK_TAG
 
-from .conftest import Boto, Chatops
+from .conftest import Boto, Chatops, Kept
 
 PATIENCE = 30.0
 CONNECT, SEND, DISCONNECT = "websocket-connect", "websocket-send", "websocket-disconnect"
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, state: Path, boto: Boto) -> Iterator[Chatops]:
+def stack(tmp_path_factory: pytest.TempPathFactory, state: Path, kept: Kept) -> Iterator[Chatops]:
     """The default stack, up for all tests of this file."""
+    kept.down()
     chatops = Chatops(tmp_path_factory.mktemp("logs"), state)
     chatops.local("up")
     yield chatops

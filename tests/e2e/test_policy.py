@@ -44,8 +44,6 @@ USER = "operator"
 LOADER = botocore.loaders.create_loader()
 """One for all: reading AWS's models is what takes the time."""
 
-pytestmark = pytest.mark.xdist_group("ministack")
-
 
 class Bench:
     """A local AWS, a stack as its root sees it, and as somebody sees it who holds one policy only."""

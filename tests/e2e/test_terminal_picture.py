@@ -20,10 +20,7 @@ from rich.text import Text
 
 from .conftest import Chatops
 
-pytestmark = [
-    pytest.mark.xdist_group("ministack"),
-    pytest.mark.skipif("SCREENSHOTS" not in os.environ, reason="SCREENSHOTS names no folder for pictures"),
-]
+pytestmark = pytest.mark.skipif("SCREENSHOTS" not in os.environ, reason="SCREENSHOTS names no folder for pictures")
 
 COLUMNS, LINES = 118, 60
 

@@ -11,23 +11,12 @@ from .bench import Bench
 from .proxy import Proxy, proxied
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes minutes runs only when it is asked for: `-m faults`, and `-m 'faults or nightly'` for all."""
-    asked = str(config.option.markexpr)
-    left_out = {name for name, word in (("whole", "faults"), ("nightly", "nightly")) if word not in asked}
-    dropped = []
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(__file__).parent not in item.path.parents:
-            continue
-        item.add_marker(pytest.mark.faults)
-        if "proxy" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.xdist_group("ministack"))
-        if any(item.get_closest_marker(name) for name in left_out):
-            dropped.append(item)
-    if dropped:
-        config.hook.pytest_deselected(items=dropped)
-        items[:] = [item for item in items if item not in dropped]
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.faults)
+            if "proxy" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.e2e)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

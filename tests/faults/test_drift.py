@@ -353,7 +353,7 @@ QUICK = 4
 @pytest.mark.parametrize(
     "drift",
     [
-        pytest.param(one, id=one.title, marks=pytest.mark.whole if number % QUICK else [])
+        pytest.param(one, id=one.title, marks=pytest.mark.slow if number % QUICK else [])
         for number, one in enumerate(DRIFTS)
     ],
 )

@@ -67,7 +67,7 @@ NEVER = {
 QUICK = 31
 """Without `-m faults` every so manieth point is tried."""
 
-ends = pytest.mark.parametrize("every", [QUICK, pytest.param(1, marks=pytest.mark.whole)], ids=["some", "all"])
+ends = pytest.mark.parametrize("every", [QUICK, pytest.param(1, marks=pytest.mark.slow)], ids=["some", "all"])
 
 
 def by_hand(bench: Bench) -> None:

@@ -25,7 +25,7 @@ import websockets.sync.client as websockets
 
 from chatops.local import emulator
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("handlers_on_a_local_aws")]
+pytestmark = pytest.mark.e2e
 
 REGION = "ap-northeast-2"
 ACCOUNT = "000000000000"

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.api import lint
 
 from chatops import config as configs
 from chatops.errors import UsageError
@@ -53,6 +52,8 @@ def of(made: Export, kind: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("exported", ["", EVERYTHING, "http_apis: {}"], ids=["default", "all", "chat"], indirect=True)
 def test_cfn_lint_finds_nothing_to_say(exported: Export) -> None:
+    from cfnlint.api import lint  # loads for seconds
+
     assert [str(one) for one in lint(json.dumps(exported.template), regions=REGIONS)] == []
 
 

@@ -7,18 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
-
 from chatops.aws.refusal import absent_is_fine
 from chatops.deploy.resource import Change, Live, Look
 from chatops.resources.stage import Stage
 
 from .stand import STACK, Scripted, ScriptedAws, StandAws, client_error, function, outputs, websocket_stage
-
-
-def e2e(test: Any) -> Any:
-    """Marks a test that needs the local AWS."""
-    return pytest.mark.e2e(pytest.mark.xdist_group("ministack")(test))
 
 
 class Seen:

@@ -83,7 +83,7 @@ CASES = [
 def _everywhere() -> Iterator[Any]:
     for case in CASES:
         for where in case.where:
-            local = [pytest.mark.e2e, pytest.mark.xdist_group("ministack")] if where == "ministack" else []
+            local = pytest.mark.e2e if where == "ministack" else ()
             yield pytest.param(case, where, id=f"{case.kind.__name__}-{where}", marks=local)
 
 

@@ -13,7 +13,7 @@ from chatops.resources.deployment import DeploymentFailed, delete_unused, unused
 from chatops.resources.live_api import Seen as LiveApi
 from chatops.resources.stage import Stage
 
-from .api_gateway import Seen, create, e2e, gateway, known, listening
+from .api_gateway import Seen, create, gateway, known, listening
 from .stand import (
     STACK,
     Scripted,
@@ -29,7 +29,7 @@ from .stand import (
 )
 
 
-@e2e
+@pytest.mark.e2e
 def test_a_stage_that_serves_another_deployment_is_not_live_and_is_deployed_again(aws: StandAws) -> None:
     stage = websocket_stage()
     up(aws, stage)
@@ -43,7 +43,7 @@ def test_a_stage_that_serves_another_deployment_is_not_live_and_is_deployed_agai
     assert seen.deployments[seen.stages["demo"]["DeploymentId"]].startswith("chatops ")
 
 
-@e2e
+@pytest.mark.e2e
 def test_a_route_that_exists_and_is_not_live_is_a_difference(aws: StandAws) -> None:
     up(aws, websocket_stage())
     stage = websocket_stage("more")
@@ -55,7 +55,7 @@ def test_a_route_that_exists_and_is_not_live_is_a_difference(aws: StandAws) -> N
     assert plan(aws, stage).in_sync
 
 
-@e2e
+@pytest.mark.e2e
 def test_old_deployments_of_ours_are_cleaned_up_and_those_of_others_are_not(aws: StandAws) -> None:
     up(aws, websocket_stage())
     seen = Seen(aws, websocket_stage())
@@ -67,7 +67,7 @@ def test_old_deployments_of_ours_are_cleaned_up_and_those_of_others_are_not(aws:
     assert set(seen.deployments) == {theirs, current}
 
 
-@e2e
+@pytest.mark.e2e
 def test_a_deployment_of_ours_that_another_stage_serves_is_kept(aws: StandAws) -> None:
     up(aws, websocket_stage())
     seen = Seen(aws, websocket_stage())
@@ -78,7 +78,7 @@ def test_a_deployment_of_ours_that_another_stage_serves_is_kept(aws: StandAws) -
     assert seen.stages["frozen"]["DeploymentId"] == first
 
 
-@e2e
+@pytest.mark.e2e
 def test_the_same_routes_are_deployed_once_and_other_routes_again(aws: StandAws) -> None:
     up(aws, websocket_stage())
     aws.calls.clear()
@@ -88,7 +88,7 @@ def test_the_same_routes_are_deployed_once_and_other_routes_again(aws: StandAws)
     assert aws.calls.count("CreateDeployment") == 1
 
 
-@e2e
+@pytest.mark.e2e
 def test_a_deployment_of_ours_that_no_stage_serves_is_a_difference_and_goes(aws: StandAws) -> None:
     """What a run leaves that is killed between a deployment and the stage that is to serve it."""
     up(aws, websocket_stage())
@@ -103,7 +103,7 @@ def test_a_deployment_of_ours_that_no_stage_serves_is_a_difference_and_goes(aws:
     assert plan(aws, websocket_stage()).in_sync
 
 
-@e2e
+@pytest.mark.e2e
 def test_a_route_that_was_repaired_is_deployed_whatever_the_fingerprint_says(aws: StandAws) -> None:
     stage = websocket_stage()
     up(aws, stage)
@@ -116,7 +116,7 @@ def test_a_route_that_was_repaired_is_deployed_whatever_the_fingerprint_says(aws
     assert list(seen.deployments) == [seen.stages["demo"]["DeploymentId"]]
 
 
-@e2e
+@pytest.mark.e2e
 @pytest.mark.parametrize("first", [True, False], ids=["the first deployment", "a later one"])
 def test_routes_that_somebody_changes_while_they_are_deployed_are_never_served_as_ours(
     aws: StandAws, first: bool, monkeypatch: pytest.MonkeyPatch

@@ -13,7 +13,7 @@ from chatops.resources import route
 from chatops.resources.live_api import Seen as LiveApi
 from chatops.resources.stage import Stage
 
-from .api_gateway import Seen, allowed, create, e2e, functions, gateway, known
+from .api_gateway import Seen, allowed, create, functions, gateway, known
 from .stand import (
     Scripted,
     ScriptedAws,
@@ -29,7 +29,7 @@ from .stand import (
 )
 
 
-@e2e
+@pytest.mark.e2e
 def test_every_route_leads_to_its_function_by_one_integration_per_function(aws: StandAws) -> None:
     stage = routes_to(websocket_stage(), **{"$connect": "connect", "$default": "send", "sendMessage": "send"})
     up(aws, stage)
@@ -46,7 +46,7 @@ def test_every_route_leads_to_its_function_by_one_integration_per_function(aws: 
     assert len(seen.integrations) == 2
 
 
-@e2e
+@pytest.mark.e2e
 @pytest.mark.parametrize("make", [websocket_stage, http_stage])
 def test_a_removed_route_is_deleted_with_its_permission(aws: StandAws, make: Callable[..., Stage]) -> None:
     more = "more" if make is websocket_stage else "GET /more"
@@ -59,7 +59,7 @@ def test_a_removed_route_is_deleted_with_its_permission(aws: StandAws, make: Cal
     assert plan(aws, make()).in_sync
 
 
-@e2e
+@pytest.mark.e2e
 def test_a_route_that_somebody_added_is_a_difference_and_goes(aws: StandAws) -> None:
     stage = websocket_stage()
     up(aws, stage)
@@ -71,7 +71,7 @@ def test_a_route_that_somebody_added_is_a_difference_and_goes(aws: StandAws) -> 
     assert list(seen.routes) == ["$connect"]
 
 
-@e2e
+@pytest.mark.e2e
 def test_a_route_that_leads_to_another_function_is_moved_and_what_it_leaves_is_tidied(aws: StandAws) -> None:
     first = routes_to(websocket_stage(), **{"$connect": "connect", "$default": "send"})
     second = routes_to(first, **{"$connect": "connect", "$default": "connect"})
@@ -83,7 +83,7 @@ def test_a_route_that_leads_to_another_function_is_moved_and_what_it_leaves_is_t
     assert plan(aws, second).in_sync
 
 
-@e2e
+@pytest.mark.e2e
 @pytest.mark.parametrize("make", [websocket_stage, http_stage])
 def test_an_integration_that_no_route_uses_is_a_difference_and_goes(aws: StandAws, make: Callable[..., Stage]) -> None:
     up(aws, make())
@@ -95,7 +95,7 @@ def test_an_integration_that_no_route_uses_is_a_difference_and_goes(aws: StandAw
     assert plan(aws, make()).in_sync
 
 
-@e2e
+@pytest.mark.e2e
 def test_routes_with_an_integration_each_to_one_function_keep_working(aws: StandAws) -> None:
     """What the AWS console makes: an integration per route. AWS refuses to delete one that a route still uses."""
     stage = websocket_stage("more")
@@ -111,7 +111,7 @@ def test_routes_with_an_integration_each_to_one_function_keep_working(aws: Stand
     assert plan(aws, stage).in_sync
 
 
-@e2e
+@pytest.mark.e2e
 def test_a_route_to_an_integration_that_is_no_proxy_is_repaired(aws: StandAws) -> None:
     stage = websocket_stage()
     up(aws, stage)
@@ -123,7 +123,7 @@ def test_a_route_to_an_integration_that_is_no_proxy_is_repaired(aws: StandAws) -
     assert [one["IntegrationType"] for one in seen.integrations.values()] == ["AWS_PROXY"]
 
 
-@e2e
+@pytest.mark.e2e
 def test_an_http_integration_with_the_old_payload_format_is_repaired(aws: StandAws) -> None:
     stage = http_stage()
     up(aws, stage)
@@ -137,7 +137,7 @@ def test_an_http_integration_with_the_old_payload_format_is_repaired(aws: StandA
     assert plan(aws, stage).in_sync
 
 
-@e2e
+@pytest.mark.e2e
 def test_the_authorization_of_a_route_is_kept_as_the_config_says(aws: StandAws) -> None:
     signed = replace(websocket_stage(), authorization={"$connect": "AWS_IAM"})
     up(aws, signed)

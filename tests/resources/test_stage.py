@@ -16,7 +16,7 @@ from chatops.resources.stage import HttpStage, WebSocketStage
 from chatops.resources.throttle import Limit
 
 from . import stand
-from .api_gateway import Seen, allowed, e2e, functions, gateway, owned_by
+from .api_gateway import Seen, allowed, functions, gateway, owned_by
 from .stand import (
     STACK,
     Scripted,
@@ -35,7 +35,7 @@ from .stand import (
 )
 
 
-@e2e
+@pytest.mark.e2e
 def test_each_route_may_invoke_its_function_by_its_exact_arn_and_no_other(aws: StandAws) -> None:
     stage = routes_to(websocket_stage(), **{"$connect": "connect", "$default": "send", "sendMessage": "send"})
     up(aws, stage)
@@ -44,7 +44,7 @@ def test_each_route_may_invoke_its_function_by_its_exact_arn_and_no_other(aws: S
     assert sorted(arn for _, arn in allowed(aws)) == [f"{before}/$default", f"{before}/sendMessage"]
 
 
-@e2e
+@pytest.mark.e2e
 def test_http_routes_may_invoke_by_method_and_path_in_every_stage(aws: StandAws) -> None:
     stage = http_stage("GET /user/{userId}", "ANY /any", "$default")
     up(aws, stage)
@@ -57,7 +57,7 @@ def test_http_routes_may_invoke_by_method_and_path_in_every_stage(aws: StandAws)
     ]
 
 
-@e2e
+@pytest.mark.e2e
 def test_a_stage_without_a_deployment_is_given_one(aws: StandAws) -> None:
     stage = websocket_stage()
     up(aws, stage)
@@ -69,7 +69,7 @@ def test_a_stage_without_a_deployment_is_given_one(aws: StandAws) -> None:
     assert plan(aws, stage).in_sync
 
 
-@e2e
+@pytest.mark.e2e
 def test_a_stage_that_is_missing_is_made_again_with_its_tag(aws: StandAws) -> None:
     stage = websocket_stage()
     up(aws, stage)
@@ -80,7 +80,7 @@ def test_a_stage_that_is_missing_is_made_again_with_its_tag(aws: StandAws) -> No
     assert seen.stages["demo"]["Tags"] == {STACK_TAG: STACK}
 
 
-@e2e
+@pytest.mark.e2e
 def test_auto_deploy_is_off_for_messages_and_on_for_http(aws: StandAws) -> None:
     for stage, name, should in ((websocket_stage(), "demo", False), (http_stage(), "$default", True)):
         up(aws, stage)
@@ -92,7 +92,7 @@ def test_auto_deploy_is_off_for_messages_and_on_for_http(aws: StandAws) -> None:
         assert seen.stages[name].get("AutoDeploy", False) is should
 
 
-@e2e
+@pytest.mark.e2e
 def test_a_stage_of_somebody_elses_is_left_alone(aws: StandAws) -> None:
     up(aws, websocket_stage())
     seen = Seen(aws, websocket_stage())
@@ -102,7 +102,7 @@ def test_a_stage_of_somebody_elses_is_left_alone(aws: StandAws) -> None:
     assert sorted(seen.stages) == ["demo", "theirs"]
 
 
-@e2e
+@pytest.mark.e2e
 def test_a_stage_of_ours_under_an_earlier_name_goes(aws: StandAws) -> None:
     up(aws, websocket_stage())
     renamed = websocket_stage(api=replace(stand.websocket(), stage="prod"))
@@ -113,7 +113,7 @@ def test_a_stage_of_ours_under_an_earlier_name_goes(aws: StandAws) -> None:
     assert plan(aws, renamed).in_sync
 
 
-@e2e
+@pytest.mark.e2e
 def test_a_broad_permission_is_a_difference_and_replaced_by_the_exact_ones(aws: StandAws) -> None:
     stage = websocket_stage("more")
     up(aws, stage)
@@ -129,7 +129,7 @@ def test_a_broad_permission_is_a_difference_and_replaced_by_the_exact_ones(aws: 
     assert plan(aws, stage).in_sync
 
 
-@e2e
+@pytest.mark.e2e
 def test_a_permission_for_all_of_this_apis_routes_is_too_broad(aws: StandAws) -> None:
     stage = websocket_stage()
     up(aws, stage)
@@ -145,7 +145,7 @@ def test_a_permission_for_all_of_this_apis_routes_is_too_broad(aws: StandAws) ->
     assert "all" not in [sid for sid, _ in allowed(aws)]
 
 
-@e2e
+@pytest.mark.e2e
 def test_permissions_that_are_not_about_this_api_are_left_alone(aws: StandAws) -> None:
     up(aws, websocket_stage())
     for sid, principal, arn in (
@@ -160,7 +160,7 @@ def test_permissions_that_are_not_about_this_api_are_left_alone(aws: StandAws) -
     assert {"bucket", "elsewhere"} <= {sid for sid, _ in allowed(aws)}
 
 
-@e2e
+@pytest.mark.e2e
 def test_two_apis_may_share_a_function_without_taking_each_others_permissions(aws: StandAws) -> None:
     send = function()
     chat = WebSocketStage(STACK, stand.websocket(), {"$connect": send}, {})
@@ -199,7 +199,7 @@ def foreign_function(aws: StandAws, stage: WebSocketStage, owner: str | None) ->
     return list(sources)
 
 
-@e2e
+@pytest.mark.e2e
 @pytest.mark.parametrize("owner", [None, "another-stack"])
 def test_a_foreign_function_keeps_the_statements_that_are_not_about_this_api_alone(
     aws: StandAws, owner: str | None
@@ -215,7 +215,7 @@ def test_a_foreign_function_keeps_the_statements_that_are_not_about_this_api_alo
     assert [sid for sid, _ in allowed(aws, "theirs")] == ["another-api", "any-api"]
 
 
-@e2e
+@pytest.mark.e2e
 @pytest.mark.parametrize("is_left_over", [False, True])
 def test_down_takes_from_a_foreign_function_only_the_statement_about_this_api(
     aws: StandAws, is_left_over: bool
@@ -227,7 +227,7 @@ def test_down_takes_from_a_foreign_function_only_the_statement_about_this_api(
     assert [sid for sid, _ in allowed(aws, "theirs")] == ["another-api", "any-api"]
 
 
-@e2e
+@pytest.mark.e2e
 def test_down_takes_from_a_foreign_function_of_the_configs_name_only_the_statements_about_this_api(
     aws: StandAws,
 ) -> None:
@@ -241,7 +241,7 @@ def test_down_takes_from_a_foreign_function_of_the_configs_name_only_the_stateme
     assert [sid for sid, _ in allowed(aws)] == ["any-api"]
 
 
-@e2e
+@pytest.mark.e2e
 def test_adopting_a_function_replaces_its_broad_statement_and_converges(aws: StandAws) -> None:
     stage = websocket_stage()
     up(aws, stage)
@@ -254,7 +254,7 @@ def test_adopting_a_function_replaces_its_broad_statement_and_converges(aws: Sta
     assert plan(aws, stage).in_sync
 
 
-@e2e
+@pytest.mark.e2e
 def test_tags_of_others_are_left_alone(aws: StandAws) -> None:
     stage = websocket_stage()
     up(aws, stage)
@@ -266,7 +266,7 @@ def test_tags_of_others_are_left_alone(aws: StandAws) -> None:
     assert aws.client("apigatewayv2").get_tags(ResourceArn=arn)["Tags"] == {STACK_TAG: STACK, "team": "chat"}
 
 
-@e2e
+@pytest.mark.e2e
 def test_deleting_takes_the_permissions_off_functions_that_stay(aws: StandAws) -> None:
     stage = websocket_stage("more")
     up(aws, stage)
@@ -276,7 +276,7 @@ def test_deleting_takes_the_permissions_off_functions_that_stay(aws: StandAws) -
     assert allowed(aws) == []
 
 
-@e2e
+@pytest.mark.e2e
 def test_a_stack_goes_with_all_that_somebody_added_to_its_api(aws: StandAws) -> None:
     stage = websocket_stage()
     up(aws, stage)
@@ -312,7 +312,7 @@ def test_the_stage_of_an_api_that_cannot_be_told_apart_is_never_touched() -> Non
     assert steps["websocket_api.chat"] is Action.BLOCKED
 
 
-@e2e
+@pytest.mark.e2e
 def test_routes_and_stages_that_go_are_among_what_an_update_deletes(aws: StandAws) -> None:
     up(aws, websocket_stage("more", "v1.0/x"))
     assert plan(aws, websocket_stage("more", "v1.0/x", "new")).deletions == []
@@ -324,7 +324,7 @@ def test_routes_and_stages_that_go_are_among_what_an_update_deletes(aws: StandAw
     assert plan(aws, websocket_stage("more", "v1.0/x")).deletions == ["stage.chat: the route byHand"]
 
 
-@e2e
+@pytest.mark.e2e
 def test_a_limit_that_goes_and_an_integration_that_an_interrupted_run_left_are_ordinary_changes(aws: StandAws) -> None:
     up(aws, websocket_stage())
     seen, stage = Seen(aws, websocket_stage()), websocket_stage()
@@ -336,7 +336,7 @@ def test_a_limit_that_goes_and_an_integration_that_an_interrupted_run_left_are_o
     assert changed.deletions == []
 
 
-@e2e
+@pytest.mark.e2e
 def test_an_integration_without_a_route_that_was_made_by_hand_is_among_what_an_update_deletes(aws: StandAws) -> None:
     up(aws, websocket_stage())
     seen, stage = Seen(aws, websocket_stage()), websocket_stage()

@@ -10,11 +10,11 @@ import pytest
 from chatops.resources import throttle
 from chatops.resources.throttle import Limit
 
-from .api_gateway import Seen, e2e, listening
+from .api_gateway import Seen, listening
 from .stand import Scripted, ScriptedAws, StandAws, client_error, plan, up, websocket_stage
 
 
-@e2e
+@pytest.mark.e2e
 @pytest.mark.parametrize("limited", [True, False], ids=["limits of ours", "limits of others"])
 def test_a_route_goes_with_the_limit_of_its_own_that_would_stop_every_later_update(
     aws: StandAws, limited: bool
