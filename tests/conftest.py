@@ -16,10 +16,6 @@ from typing import Any
 
 import pytest
 
-from chatops.local import emulator
-
-from .admin import TEST_KEYS, reset
-
 ROOT = Path(__file__).parents[1]
 START_LIMIT = 30.0
 
@@ -64,6 +60,10 @@ def ministack() -> Iterator[str]:
     """The address of a local AWS that enforces IAM, on a free loopback port; ended with all that it started."""
     import psutil
 
+    from chatops.local import emulator
+
+    from .admin import TEST_KEYS
+
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
@@ -101,6 +101,8 @@ def ministack() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def reset_ministack(ministack: str) -> Callable[[], None]:
     """Empties the local AWS."""
+    from .admin import reset
+
     return partial(reset, ministack)
 
 

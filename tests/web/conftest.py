@@ -191,9 +191,9 @@ def find_chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """The system's Chromium."""
+    """The system's Chromium. Playwright runs an event loop in this thread, which no other module may meet."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
