@@ -18,7 +18,9 @@ import pytest
 import websockets.sync.client as websockets
 
 from chatops.aws import STACK_TAG
+from chatops.local.keys import LocalKeys
 
+from ..admin import reset
 from ..forked import Finished, run
 
 REGION = "ap-northeast-2"
@@ -64,6 +66,10 @@ class Chatops:
 
     def run(self, *arguments: str) -> Finished:
         """Runs a command to its end."""
+        if "PYTHONPATH" in self.environment:  # it is read when Python starts
+            process = self.start(*arguments)
+            out, err = process.communicate(timeout=180)
+            return Finished(process.returncode, out, err)
         return run(arguments, self.folder, self.full_environment, constants=self.constants)
 
     def must(self, *arguments: str) -> Finished:
@@ -172,17 +178,21 @@ class Kept:
             self._chatops.local("up")
             self._is_up = True
 
-    def down(self) -> None:
-        """Takes it down where it is up, with what another config has put in its place."""
+    def down(self, chatops: Chatops | None = None) -> None:
+        """Takes down what is up, which this command's config names. Fails when that leaves anything."""
         self._is_up = False
-        if self._boto.everything():
-            self._chatops.run("down", "--local", "--yes")
-            assert self._boto.clear() == []
+        if not self._boto.everything():
+            return
+        (chatops or self._chatops).run("down", "--local", "--yes")
+        left = self._boto.clear()
+        if left:
+            reset(self._boto.endpoint_url, LocalKeys(*self._boto.keys.values()))
+        assert left == []
 
-    def leave(self) -> None:
-        """Takes it down unless it is what it was."""
+    def leave(self, chatops: Chatops) -> None:
+        """Takes down what a test has left, unless it is the default stack as it was."""
         if not (self._is_up and self._is_as_it_was()):
-            self.down()
+            self.down(chatops)
 
     def _is_as_it_was(self) -> bool:
         if self._chatops.run("plan", "--local", "--check", "--json").code:
@@ -209,8 +219,9 @@ def chatops(tmp_path: Path, state: Path, kept: Kept, request: pytest.FixtureRequ
     """
     if "deployed" not in request.fixturenames:
         kept.down()
-    yield Chatops(tmp_path, state)
-    kept.leave()
+    command = Chatops(tmp_path, state)
+    yield command
+    kept.leave(command)
 
 
 @pytest.fixture
