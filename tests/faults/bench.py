@@ -31,6 +31,10 @@ http_apis:
 """Every kind of resource, and of most of them two."""
 
 
+Counts = Callable[..., None]
+"""Tells under a title how many of what there were."""
+
+
 @dataclass
 class Bench:
     """An AWS of its own behind a proxy. `pace` is how long chatops's pauses last; None leaves it as it is."""

@@ -13,7 +13,7 @@ import pytest
 from chatops.aws import STACK_TAG
 from chatops.config import Allow, Config, load
 
-from .bench import HANDLERS, SMALL, STACK, Bench
+from .bench import HANDLERS, SMALL, STACK, Bench, Counts
 from .proxy import Kind
 
 BEFORE = """
@@ -64,10 +64,15 @@ NEVER = {
 }
 """What makes another stack or table or chat of it, or only allows a file to be read."""
 
-QUICK = 31
-"""Without `-m faults` every so manieth point is tried."""
+PARTS = 8
+"""All of them are tried in so many tests, which run in parallel."""
+SOME = slice(0, None, 31)
 
-ends = pytest.mark.parametrize("every", [QUICK, pytest.param(1, marks=pytest.mark.slow)], ids=["some", "all"])
+ends = pytest.mark.parametrize(
+    "points",
+    [SOME, *(pytest.param(slice(at, None, PARTS), marks=pytest.mark.slow) for at in range(PARTS))],
+    ids=["some", *(f"all-{at}" for at in range(PARTS))],
+)
 
 
 def by_hand(bench: Bench) -> None:
@@ -98,26 +103,29 @@ def by_hand(bench: Bench) -> None:
     )
 
 
-def points(bench: Bench, every: int) -> list[tuple[Kind, str, int]]:
-    """Before and after each write that was made since the plan."""
+def kill_points(bench: Bench, points: slice) -> list[tuple[Kind, str, int]]:
+    """Before and after each write that was made since the plan, those of them that a test tries."""
     found = [(kind, *call.point) for call in bench.proxy.writes for kind in (Kind.KILLED_BEFORE, Kind.KILLED_AFTER)]
     assert len(found) > 30
-    return found[::every]
+    return found[points]
 
 
 def try_all(
     bench: Bench,
-    every: int,
+    points: slice,
     prepare: Callable[[], object],
     arguments: tuple[str, ...],
     config: str,
     wrong: Callable[[], list[str]],
-) -> str:
-    """Kills the command at every point and runs it again; `wrong` says what is not as after a run to its end."""
+) -> dict[str, int]:
+    """Kills the command at each point and runs it again; `wrong` says what is not as after a run to its end.
+
+    Gives how many points were tried and survived, and how many orphans were left.
+    """
     prepare()
     bench.proxy.plan()
     bench.must(*arguments, config=config)
-    tried, lost, orphans = points(bench, every), [], 0
+    tried, lost, orphans = kill_points(bench, points), [], 0
     assert wrong() == [], "not even a run to its end ends right"
     unmet = []
     for kind, label, nth in tried:
@@ -136,7 +144,7 @@ def try_all(
     assert not lost, f"{len(lost)} of {len(tried)} kill points\n" + "\n\n".join(lost)
     assert len(unmet) <= 2, f"never came to {unmet}"
     killed = len(tried) - len(unmet)
-    return f"kill points of `{' '.join(arguments)}`: {killed} tried, {killed} survived, {orphans} orphans"
+    return {"tried": killed, "survived": killed, "orphans": orphans}
 
 
 def unlike(bench: Bench, expected: dict[str, Any], config: str) -> list[str]:
@@ -185,20 +193,18 @@ def values(config: Config, field: str) -> set[str]:
 
 
 @ends
-def test_up_from_nothing_survives_a_kill_at_every_write(
-    bench: Bench, every: int, figure: Callable[[str], None]
-) -> None:
+def test_up_from_nothing_survives_a_kill_at_every_write(bench: Bench, points: slice, counts: Counts) -> None:
     config = bench.write(SMALL)
     bench.up(config)
     expected = bench.inventory()
     bench.reset()
-    told = try_all(bench, every, lambda: None, ("up", "--yes"), config, lambda: unlike(bench, expected, config))
-    figure(f"{told}, from nothing")
+    tried = try_all(bench, points, lambda: None, ("up", "--yes"), config, lambda: unlike(bench, expected, config))
+    counts("kill points of `up` from nothing", **tried)
 
 
 @ends
 def test_up_over_a_change_of_everything_survives_a_kill_at_every_write(
-    bench: Bench, every: int, figure: Callable[[str], None]
+    bench: Bench, points: slice, counts: Counts
 ) -> None:
     before, after = bench.write(BEFORE, "before.yaml"), bench.write(AFTER, "after.yaml")
     bench.up(after)
@@ -209,12 +215,12 @@ def test_up_over_a_change_of_everything_survives_a_kill_at_every_write(
         bench.up(before)
         by_hand(bench)
 
-    told = try_all(bench, every, prepare, ("up", "--yes"), after, lambda: unlike(bench, expected, after))
-    figure(f"{told}, over a change of everything")
+    tried = try_all(bench, points, prepare, ("up", "--yes"), after, lambda: unlike(bench, expected, after))
+    counts("kill points of `up` over a change of everything", **tried)
 
 
 @ends
-def test_down_survives_a_kill_at_every_write(bench: Bench, every: int, figure: Callable[[str], None]) -> None:
+def test_down_survives_a_kill_at_every_write(bench: Bench, points: slice, counts: Counts) -> None:
     config = bench.write(SMALL)
-    told = try_all(bench, every, lambda: bench.up(config), ("down", "--yes"), config, bench.names)
-    figure(told)
+    tried = try_all(bench, points, lambda: bench.up(config), ("down", "--yes"), config, bench.names)
+    counts("kill points of `down`", **tried)
