@@ -64,13 +64,14 @@ class Catalog:
             await asyncio.sleep(min(max(EVERY, 4 * took), SELDOM))
 
     async def refresh(self, api_id: str | None = None, *, older_than: float = 0.0) -> None:
-        """Looks at one API, or at all of them, if the last look is longer ago than this many seconds.
+        """Looks at one API, or at all of them, if the last look began longer ago than this many seconds.
 
-        While the local AWS does not answer, what was live stays live.
+        Those who wait for a look share the next one. While the local AWS does not answer, what was live stays live.
         """
+        good_enough = time.monotonic() - older_than
         async with self._lock:
             now = time.monotonic()
-            if now - max(self._looked.get(None, 0.0), self._looked.get(api_id, 0.0)) < older_than:
+            if max(self._looked.get(None, 0.0), self._looked.get(api_id, 0.0)) > good_enough:
                 return
             self._looked = {None: now} if api_id is None else {**self._looked, api_id: now}
             try:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from chatops.local.front.address import Address
+from chatops.local.front.catalog import Catalog
 from chatops.local.front.connection import new_id
+from chatops.local.front.deployment import Stage
+from chatops.local.front.errors import Refused
 
 from .behaviours.connections import post
 from .chats import STAGE, Chat, Route, Shape, add_route, client, deploy
@@ -41,6 +47,32 @@ def eventually(happens: Callable[[], bool], limit: float = 20.0) -> bool:
         if time.monotonic() > deadline:
             return False
     return True
+
+
+class NoApis:
+    """A local AWS without APIs, which counts how often it is asked."""
+
+    endpoint_url, forward_header = "", ("", "")
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    async def read(self, look: object, api_id: str | None) -> dict[tuple[str, str], Stage]:
+        self.looks += 1
+        await asyncio.sleep(0)
+        return {}
+
+
+def test_handshakes_that_wait_for_a_look_share_the_next_one() -> None:
+    aws: Any = NoApis()
+    catalog = Catalog(aws, None, lambda *_: None)
+
+    async def ask() -> list[object]:
+        asked = (catalog.find_fresh(Address("none", "demo")) for _ in range(50))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    assert {type(one) for one in asyncio.run(ask())} == {Refused}
+    assert aws.looks <= 2
 
 
 def test_a_route_is_live_for_clients_that_are_connected_once_it_is_deployed(target: ChatopsTarget) -> None:
