@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from chatops.text import redacted, visible, without_user
 
+from .sizes import examples
+
 
 @pytest.mark.parametrize(
     "text", ["plain", "안녕하세요", "naïve café", "日本語 🎉", "👩‍👩‍👧‍👦 ❤️", "a  b", "50 % $x {y} [bold]z[/bold]", ""]
@@ -46,7 +48,7 @@ def test_longer_text_ends_with_an_ellipsis_at_the_limit() -> None:
     assert visible("x" * 10**6, limit=10) == "x" * 9 + "…"
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@settings(max_examples=examples(200), deadline=None, derandomize=True, database=None)
 @given(text=st.text(st.characters(max_codepoint=sys.maxunicode)))
 def test_no_text_at_all_leaves_anything_that_is_hidden_or_obeyed(text: str) -> None:
     shown = visible(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ import yaml
 from chatops.config import load, shipped
 from chatops.errors import UsageError
 
-EXAMPLES = 40 if os.environ.get("CI") == "true" else 15
-"""Files that each test makes."""
+from ..sizes import examples
 
 TOP = ["stack", "region", "account", "prefix", "table", "outside_files", "functions", "websocket", "http_apis"]
 
@@ -39,7 +37,7 @@ def fuzz(strategy: Any, check: Callable[[Any], None]) -> None:
     from hypothesis import HealthCheck, given, settings
 
     always: Any = settings(
-        max_examples=EXAMPLES,
+        max_examples=examples(75),
         deadline=None,
         derandomize=True,
         database=None,

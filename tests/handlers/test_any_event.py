@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.sizes import examples
+
 ColdStart = Callable[[str], ModuleType]
 Answer = Callable[[Any], dict[str, Any]]
 
@@ -182,7 +184,7 @@ JSON = st.recursive(
 
 
 @settings(
-    max_examples=200,
+    max_examples=examples(200),
     deadline=None,
     derandomize=True,
     database=None,

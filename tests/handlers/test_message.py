@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.sizes import examples
+
 
 def event(body: Any, route: str = "sendMessage", **more: Any) -> dict[str, Any]:
     return {"requestContext": {"routeKey": route}, "body": body, "isBase64Encoded": False, **more}
@@ -91,7 +93,7 @@ BODIES = (
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(BODIES, st.sampled_from(["sendMessage", "$default", "other"]), st.booleans())
 def test_every_body_is_a_text_a_ping_or_refused(body: str | None, route: str, is_binary: bool) -> None:
     sent = event(body, route, isBase64Encoded=is_binary)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.handlers.api_gateway import SILENT, ApiGateway, status
+from tests.sizes import examples
 
 Rows = Callable[[], dict[str, dict[str, Any]]]
 Logged = Callable[[], list[dict[str, Any]]]
@@ -373,7 +374,7 @@ BODIES = (
 )
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(1000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=BODIES,
     route=st.sampled_from(["sendMessage", "$default", "other"]),
