@@ -44,7 +44,7 @@ def typed(**params: Any) -> Any:
     return SimpleNamespace(params=params)
 
 
-def asking(*words: str, **environment: str) -> subprocess.Popen[str]:
+def asking(*words: str, program: str = PROGRAM, **environment: str) -> subprocess.Popen[str]:
     """Asks as bash does, with the cursor at the end of the last word."""
     protocol = {
         "_CHATOPS_COMPLETE": "complete_bash",
@@ -52,7 +52,7 @@ def asking(*words: str, **environment: str) -> subprocess.Popen[str]:
         "COMP_CWORD": str(len(words)),
     }
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", program],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **protocol, **environment},
         text=True,
         stdin=subprocess.DEVNULL,
@@ -221,7 +221,8 @@ def test_an_answer_that_never_comes_keeps_no_process(silent: socket.socket) -> N
 
 
 def test_ctrl_c_ends_it_without_a_word(silent: socket.socket) -> None:
-    process = asking("kick", "--region", SEOUL, "--endpoint-url", url(silent), "")
+    patient = f"from chatops import completion; completion.LIMIT = 60.0; {PROGRAM}"
+    process = asking("kick", "--region", SEOUL, "--endpoint-url", url(silent), "", program=patient)
     with silent.accept()[0]:
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60) == ("", "")
