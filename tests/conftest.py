@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +19,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 START_LIMIT = 30.0
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so would what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 for _key in [key for key in os.environ if key.startswith(("AWS_", "CHATOPS_"))]:
     del os.environ[_key]

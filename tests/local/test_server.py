@@ -173,7 +173,7 @@ def test_stop_ends_what_no_state_file_names_and_nothing_of_another_state_folder(
             assert server.unrecorded() == [ours.pid]
             server.stop(said.append)
             assert function.poll() is not None, "it ignores SIGTERM"
-            assert find_marked(folder) == []
+            assert still_running(folder) == []
             assert others.is_healthy and foreign.poll() is None
             assert f"(pid {ours.pid})" in said[0]
         finally:
@@ -223,6 +223,11 @@ def fails_for(
     monkeypatch.setattr(owner, call, perhaps)
 
 
+def still_running(folder: Path) -> list[psutil.Process]:
+    """What runs for a state folder and does not end: the writer of a log ends a moment after who it writes for."""
+    return list(psutil.wait_procs(find_marked(folder), timeout=10)[1])
+
+
 def write_fails(monkeypatch: pytest.MonkeyPatch, skip: int = 0) -> None:
     """Make writing the state file fail, the first `skip` times excepted, when it is open already."""
     real, seen = json.dump, 0
@@ -266,9 +271,9 @@ def test_a_full_disk_is_an_error_and_leaves_nothing_running(
             server.ensure(REGION, said.append)
         assert raised.value.code == "local-folder-not-writable"
         assert "No space left on device" in raised.value.why
-        assert find_marked(folder) == []
+        assert still_running(folder) == []
         assert server.stop(said.append) == []
-    assert find_marked(folder) == []
+    assert still_running(folder) == []
     assert server.remembered() == Local()
     assert not (folder / "local.new").exists()
 
@@ -285,7 +290,7 @@ def test_what_ran_before_goes_on_when_a_front_cannot_be_started(
     assert server.remembered() == before and before.is_running
     assert server.unrecorded() == []
     assert [one.pid for one in server.stop(said.append)] == [before.fronts[REGION].pid, before.aws and before.aws.pid]
-    assert find_marked(folder) == []
+    assert still_running(folder) == []
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, LocalError("x", "x", "x", "x")])
@@ -298,7 +303,7 @@ def test_whatever_ends_a_start_ends_the_process(
     monkeypatch.setattr(Process, "is_healthy", property(interrupted))
     with pytest.raises(error if isinstance(error, type) else LocalError):
         server.ensure(REGION, said.append)
-    assert find_marked(folder) == []
+    assert still_running(folder) == []
     assert server.remembered() == Local()
 
 
@@ -359,7 +364,7 @@ def test_waiting_for_a_command_that_never_ends_is_an_error(
     assert raised.value.code == "local-locked"
     assert "(pid 4321)" in raised.value.why and str(folder / "local.lock") in raised.value.why
     assert len(said) > 1
-    assert find_marked(folder) == []
+    assert still_running(folder) == []
 
 
 def test_ctrl_c_ends_the_waiting(folder: Path, holder: subprocess.Popen[bytes]) -> None:
@@ -378,7 +383,7 @@ def test_stop_needs_no_lock_file_that_cannot_be_created(
     fails_for(monkeypatch, os, "open", "local.lock")
     server.stop(said.append)
     assert not front.find()
-    assert find_marked(folder) == []
+    assert still_running(folder) == []
 
 
 @pytest.fixture
@@ -417,12 +422,12 @@ def test_on_a_disk_that_is_really_full_it_starts_or_leaves_nothing_running(
     except LocalError as error:
         assert error.code in ("local-folder-not-writable", "local-did-not-start")
         assert "No space left on device" in error.why or "bytes are free on the disk" in error.why
-        assert find_marked(place) == []
+        assert still_running(place) == []
     else:
         assert pages and server.remembered().is_running
     finally:
         server.stop(said.append)
-    assert find_marked(place) == []
+    assert still_running(place) == []
     (small_disk / "filler").unlink()
     server.ensure(REGION, said.append)
     assert server.remembered().is_running
