@@ -9,20 +9,20 @@ PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 local: .venv/local  ## The chat on this machine: install, start, deploy, print the URL.
 	$(BIN)/chatops up --local
 
-test: .venv/test  ## A sample of everything, in five minutes. What needs Node or Chromium is skipped where they are missing, unless CI=true.
-	$(PYTEST) -m 'not slow and not nightly'
+test: .venv/test  ## Most tests, in five minutes on two cores. What needs Node or Chromium is skipped where they are missing, unless CI=true.
+	$(PYTEST) -m 'not slow'
 
-test-slow: .venv/test  ## The tests that `make test` leaves out.
-	$(PYTEST) -m 'slow and not nightly'
+test-slow: .venv/test  ## The slow tests, which `make test` leaves out.
+	$(PYTEST) -m slow
 
-test-all: .venv/test  ## Every test.
-	$(PYTEST)
+test-all: .venv/test  ## All tests but the nightly ones, with every example of the property tests.
+	FULL_EXAMPLES=1 $(PYTEST)
 
 faults: .venv/test  ## Kills, breaks and slows everything that up and down ask of AWS; tells what survived. Minutes.
 	$(PYTEST) tests/faults
 
 nightly: .venv/test  ## The same, with bad weather of 50 seeds.
-	$(PYTEST) -m '' tests/faults
+	$(PYTEST) -m 'nightly or not nightly' tests/faults
 
 bench: .venv/test  ## How fast everything is, beside what it is measured against. A quarter of an hour; nginx and wrk for a part of it.
 	$(BIN)/python -m tests.bench

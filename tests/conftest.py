@@ -35,6 +35,15 @@ os.environ |= {
 }
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Nightly tests run only where `-m` names them."""
+    if "nightly" in str(config.option.markexpr):
+        return
+    nightly = [item for item in items if item.get_closest_marker("nightly")]
+    config.hook.pytest_deselected(items=nightly)
+    items[:] = [item for item in items if item not in nightly]
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _offline() -> Iterator[None]:
     """A test that asks for a name that is not this machine's fails at once."""

@@ -1,7 +1,8 @@
 """The command line in a process of its own, forked from one that has imported everything.
 
-What it costs to start Python, to import and to read AWS's models is left out, and nothing else: arguments, environment,
-folder, exit code and signals are those of `python -m chatops`. Tests of how it starts use `subprocess`.
+What it costs to start Python, to import and to read AWS's models is left out. Arguments, environment, folder, exit code
+and signals are those of `python -m chatops`. Variables that Python reads when it starts have no effect: tests of those,
+of a terminal or of the start itself use `subprocess`.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
 CONTEXT: Any = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([f"{__package__}.preloaded"])
 
-LIMIT = 180.0
+LIMIT = 120.0
 """Seconds after which a command hangs."""
+ROOT = Path(__file__).parents[1]
 
 
 @dataclass
@@ -56,14 +59,17 @@ class Running:
         """SIGKILL."""
         self.process.kill()
 
-    def end(self) -> Finished:
-        """Waits for its end. Raises AssertionError when it hangs."""
-        self.process.join(LIMIT)
-        if self.process.exitcode is None:
+    def end(self, limit: float = LIMIT) -> Finished:
+        """Waits for its end. Raises AssertionError when it takes longer than this many seconds."""
+        try:
+            self.process.join(limit)
+            hangs = self.process.exitcode is None
+        finally:
             self.kill()
             self.process.join()
-            raise AssertionError(f"it hangs\n{self._finished()}")
-        return self._finished()
+        finished = self._finished()
+        assert not hangs, f"it hangs\n{finished}"
+        return finished
 
     def _finished(self) -> Finished:
         with self.files as folder:
@@ -85,18 +91,31 @@ def start(
     With a `pace` its own rate limits are off, and its pauses last that part of what they say. `memory` are the bytes of
     address space that it may use. `constants` replace those of its modules, by their dotted names: waits, mostly.
     """
+    _ensure_server()
     files = tempfile.TemporaryDirectory(prefix="chatops-")
     for name in ("out", "err"):
         (Path(files.name) / name).touch()
     given = (list(arguments), str(cwd), dict(environment), files.name, pace, memory, dict(constants or {}))
-    process = CONTEXT.Process(target=_run, args=given)
+    process = CONTEXT.Process(target=_run, args=given, daemon=True)
     process.start()
     return Running(process, files)
 
 
-def run(arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], **options: Any) -> Finished:
-    """Runs `chatops` with these arguments to its end."""
-    return start(arguments, cwd, environment, **options).end()
+def run(
+    arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], *, limit: float = LIMIT, **options: Any
+) -> Finished:
+    """Runs `chatops` with these arguments to its end, which takes this many seconds at most."""
+    return start(arguments, cwd, environment, **options).end(limit)
+
+
+def _ensure_server() -> None:
+    """Starts the process that commands are forked from, in the folder where it finds the tests."""
+    before = Path.cwd()
+    os.chdir(ROOT)
+    try:
+        forkserver.ensure_running()
+    finally:
+        os.chdir(before)
 
 
 def _run(
@@ -108,6 +127,7 @@ def _run(
     memory: int | None,
     constants: dict[str, Any],
 ) -> None:
+    assert f"{__package__}.preloaded" in sys.modules, "the process that this one is forked from has imported nothing"
     from . import preloaded
 
     os.environ.clear()

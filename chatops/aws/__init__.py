@@ -127,7 +127,8 @@ class Aws:
         )
         self._load_credentials()
         client = self._session.create_client(service, region_name=self.region, endpoint_url=endpoint_url, config=config)
-        if service in RATES and not self.front_url:  # the local AWS has no quotas
+        is_local = self.front_url is not None and client.meta.endpoint_url == self.endpoint_url
+        if service in RATES and not is_local:  # the local AWS has no quotas
             limit = RateLimit(*RATES[service], stop=self.stop)
             client.meta.events.register(f"before-send.{service}", lambda **_: limit.wait())
         service_id = client.meta.service_model.service_id.hyphenize()

@@ -360,7 +360,7 @@ def main(arguments: list[str]) -> None:
     import ministack.app as ministack
     from ministack.services import lambda_svc
 
-    # It keeps a new function Pending for half a second, for no work of its own.
+    # It keeps a new function Pending for half a second, although it does no work in that time.
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = 0.0
     salt_function_keys(keys.function_salt)
     ministack.app = Guard(ministack.app, keys)

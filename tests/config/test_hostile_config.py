@@ -28,7 +28,7 @@ MEMORY = 2**30
 def runs(*arguments: str, **environment: str) -> dict[str, str]:
     """The error of a command that is run as a user would, with no more memory than a small machine has."""
     where = (*arguments, "--json", "--region", "ap-northeast-2")
-    ended = run(where, Path.cwd(), {**os.environ, **environment}, memory=MEMORY)
+    ended = run(where, Path.cwd(), {**os.environ, **environment}, memory=MEMORY, limit=SECONDS)
     assert ended.code == 2, ended
     assert "Traceback" not in ended.err
     told: dict[str, str] = ended.last

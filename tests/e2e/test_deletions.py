@@ -107,9 +107,9 @@ def test_a_prefix_and_a_stack_that_spell_the_same_are_two_stacks(chatops: Chatop
     assert chatops.must("plan", "--local", "--check").code == 0
 
 
-def test_a_watch_refuses_another_stacks_config_and_waits_for_one_that_is_away(chatops: Chatops, boto: Boto) -> None:
+def test_a_watch_refuses_another_stacks_config_and_waits_for_a_missing_one(chatops: Chatops, boto: Boto) -> None:
     chatops.write_config(project("one"))
-    watching = chatops.start("up", "--local", "--watch", "--json")
+    watching, told = chatops.start("up", "--local", "--watch", "--json"), ""
     try:
         assert watching.stdout and watching.stderr
         documents = map(json.loads, watching.stdout)
@@ -118,12 +118,16 @@ def test_a_watch_refuses_another_stacks_config_and_waits_for_one_that_is_away(ch
         chatops.write_config(project("two"))
         assert next(one for one in documents if "another-config" in one.get("code", ""))
         (chatops.folder / "config.yaml").unlink()
-        assert next(line for line in watching.stderr if "waiting until it is back" in line)
+        while "waiting until it is back" not in (line := watching.stderr.readline()):
+            assert line, "it has ended"
+            told += line
         assert boto.everything() == before
         chatops.write_config(project("one").replace("one-send: {", "one-send: {memory: 256, "))
         summary = next(one for one in documents if one.get("event") == "summary")
         assert (summary["updated"], summary["deleted"]) == (["function.one-send"], [])
     finally:
         watching.terminate()
-        _, told = watching.communicate(timeout=60)
+        told += watching.stderr.read() if watching.stderr else ""
+        watching.wait(60)
+    assert "config config.yaml" in told
     assert "built-in defaults" not in told and "Traceback" not in told

@@ -263,6 +263,7 @@ def test_deploying_needs_each_action_of_its_policy_and_no_other(bench: Bench, pa
     document = policy(bench.root, ["deploy"])
     deploy(bench, bench.holder(document))
     actions = all_actions(document)[part::PARTS]
+    assert {"apigateway:TagResource", "iam:PassRole"} <= set(all_actions(document))
     needless = []
     for action in actions:
         bench.empty()

@@ -347,7 +347,7 @@ def standing(once: Standing, monkeypatch: pytest.MonkeyPatch) -> Standing:
 
 
 QUICK = 4
-"""Without `-m faults` every fourth is tried."""
+"""`make test` tries every fourth."""
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ NEVER = {
 """What makes another stack or table or chat of it, or only allows a file to be read."""
 
 PARTS = 8
-"""All of them are tried in so many tests, which run in parallel."""
+"""All of them are tried in this many tests, which run in parallel."""
 SOME = slice(0, None, 31)
 
 ends = pytest.mark.parametrize(
@@ -107,7 +107,8 @@ def kill_points(bench: Bench, points: slice) -> list[tuple[Kind, str, int]]:
     """Before and after each write that was made since the plan, those of them that a test tries."""
     found = [(kind, *call.point) for call in bench.proxy.writes for kind in (Kind.KILLED_BEFORE, Kind.KILLED_AFTER)]
     assert len(found) > 30
-    return found[points]
+    # `up` and `down` call AWS in parallel: the order of the calls differs from run to run.
+    return sorted(found, key=lambda one: (one[1], one[2], one[0].value))[points]
 
 
 def try_all(
@@ -142,9 +143,9 @@ def try_all(
         if problems:
             lost.append(f"{kind.value}: {label} ({nth}):\n" + "\n".join(problems))
     assert not lost, f"{len(lost)} of {len(tried)} kill points\n" + "\n\n".join(lost)
-    assert len(unmet) <= 2, f"never came to {unmet}"
+    assert len(unmet) <= 1, f"never came to {unmet}"
     killed = len(tried) - len(unmet)
-    return {"tried": killed, "survived": killed, "orphans": orphans}
+    return {"tried": killed, "survived": killed, "orphans": orphans, "not met": len(unmet)}
 
 
 def unlike(bench: Bench, expected: dict[str, Any], config: str) -> list[str]:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import pexpect
 import pytest
 
-from tests.e2e.conftest import Chatops, boto, chatops, deployed, state, wscat
+from tests.e2e.conftest import Chatops, boto, chatops, deployed, kept, state, wscat
 from tests.web.conftest import OpenPage
 from tests.web.network import Network
 from tests.web.test_page_in_a_browser import say, serious
 
-__all__ = ["boto", "chatops", "deployed", "state", "wscat"]
+__all__ = ["boto", "chatops", "deployed", "kept", "state", "wscat"]
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 
 

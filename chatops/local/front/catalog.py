@@ -68,15 +68,16 @@ class Catalog:
 
         Those who wait for a look share the next one. While the local AWS does not answer, what was live stays live.
         """
-        good_enough = time.monotonic() - older_than
+        # A look under way began before what is asked for now may have been deployed.
+        good_enough = time.monotonic() - (0.0 if self._lock.locked() else older_than)
         async with self._lock:
             now = time.monotonic()
             if max(self._looked.get(None, 0.0), self._looked.get(api_id, 0.0)) > good_enough:
                 return
-            self._looked = {None: now} if api_id is None else {**self._looked, api_id: now}
             try:
                 others = {key: one for key, one in self.stages.items() if api_id not in (None, key[0])}
                 before, self.stages = self.stages, {**others, **await self._aws.read(self._look, api_id)}
+                self._looked = {None: now} if api_id is None else {**self._looked, api_id: now}
                 self._unreachable = False
                 for gone in before.keys() - self.stages.keys():
                     self._ended(*gone)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from chatops.local.front.address import Address
 from chatops.local.front.catalog import Catalog
 from chatops.local.front.connection import new_id
-from chatops.local.front.deployment import Stage
 from chatops.local.front.errors import Refused
 
 from .behaviours.connections import post
@@ -49,30 +50,74 @@ def eventually(happens: Callable[[], bool], limit: float = 20.0) -> bool:
     return True
 
 
-class NoApis:
-    """A local AWS without APIs, which counts how often it is asked."""
+class Looked:
+    """A local AWS whose answers a test gives, look by look."""
 
     endpoint_url, forward_header = "", ("", "")
 
     def __init__(self) -> None:
         self.looks = 0
+        self.answers: asyncio.Queue[Any] = asyncio.Queue()
 
-    async def read(self, look: object, api_id: str | None) -> dict[tuple[str, str], Stage]:
+    async def read(self, look: object, api_id: str | None) -> dict[tuple[str, str], Any]:
         self.looks += 1
         await asyncio.sleep(0)
-        return {}
+        answer = await self.answers.get()
+        if isinstance(answer, Exception):
+            raise answer
+        return {(one, "demo"): SimpleNamespace(api_id=one, name="demo") for one in answer}
+
+
+Ask = Callable[[Any, Catalog], Coroutine[Any, Any, None]]
+
+
+def asked(ask: Ask) -> None:
+    """Runs what asks a catalog whose looks are answered by hand."""
+
+    async def run() -> None:
+        aws: Any = Looked()
+        await ask(aws, Catalog(aws, None, lambda *_: None))
+
+    asyncio.run(run())
 
 
 def test_handshakes_that_wait_for_a_look_share_the_next_one() -> None:
-    aws: Any = NoApis()
-    catalog = Catalog(aws, None, lambda *_: None)
+    async def ask(aws: Any, catalog: Catalog) -> None:
+        for _ in range(50):
+            aws.answers.put_nowait([])
+        finding = (catalog.find_fresh(Address("none", "demo")) for _ in range(50))
+        found = await asyncio.gather(*finding, return_exceptions=True)
+        assert {type(one) for one in found} == {Refused}
+        assert 1 <= aws.looks <= 2
 
-    async def ask() -> list[object]:
-        asked = (catalog.find_fresh(Address("none", "demo")) for _ in range(50))
-        return await asyncio.gather(*asked, return_exceptions=True)
+    asked(ask)
 
-    assert {type(one) for one in asyncio.run(ask())} == {Refused}
-    assert aws.looks <= 2
+
+def test_what_is_deployed_during_a_look_is_seen_by_the_next() -> None:
+    async def ask(aws: Any, catalog: Catalog) -> None:
+        looking = asyncio.create_task(catalog.refresh("new", older_than=0.0))
+        await asyncio.sleep(0)
+        finding = asyncio.create_task(catalog.find_fresh(Address("new", "demo")))
+        await asyncio.sleep(0)
+        aws.answers.put_nowait([])
+        await looking
+        aws.answers.put_nowait(["new"])
+        assert (await finding).api_id == "new"
+
+    asked(ask)
+
+
+def test_a_look_that_failed_is_not_shared() -> None:
+    async def ask(aws: Any, catalog: Catalog) -> None:
+        failed = ClientError({"Error": {"Code": "x"}}, "GetApis")
+        first, second = (asyncio.create_task(catalog.find_fresh(Address("new", "demo"))) for _ in range(2))
+        aws.answers.put_nowait(failed)
+        aws.answers.put_nowait(["new"])
+        assert (await second).api_id == "new"
+        with pytest.raises(Refused):
+            await first
+
+    asked(ask)
 
 
 def test_a_route_is_live_for_clients_that_are_connected_once_it_is_deployed(target: ChatopsTarget) -> None:
