@@ -165,6 +165,7 @@ def test_the_connect_function_too_refuses_an_address_that_has_outlived_its_end(d
     assert [knock(signed(url, keys, ago=age)) for age in ages] == [101, 403]
 
 
+@pytest.mark.slow
 def test_a_policy_for_another_api_does_not_let_its_holder_in(closed: Chatops, user: Callable[..., Credentials]) -> None:
     url = closed.url()
     api_id = url.split("/")[-2]
@@ -173,11 +174,13 @@ def test_a_policy_for_another_api_does_not_let_its_holder_in(closed: Chatops, us
     assert (knock(signed(url, mine)), knock(signed(url, other))) == (101, 403)
 
 
+@pytest.mark.slow
 def test_smoke_signs_for_itself(closed: Chatops) -> None:
     report = closed.local("smoke").last
     assert report["ok"], report
 
 
+@pytest.mark.slow
 def test_the_invite_as_json_has_the_link_for_the_page_whose_fragment_is_the_signed_query(closed: Chatops) -> None:
     began = datetime.now(timezone.utc)
     told = closed.run("invite", "--expires", "2h", "--local", "--json")
@@ -204,6 +207,7 @@ def test_a_life_that_no_signature_can_have_is_refused(closed: Chatops, life: str
     assert told.code == 2 and told.out == ""
 
 
+@pytest.mark.slow
 def test_up_says_on_aws_alone_that_the_chat_is_open_and_what_an_attack_would_cost(
     chatops: Chatops, ministack: str, reset_ministack: Callable[[], None]
 ) -> None:
@@ -225,6 +229,7 @@ def test_up_says_on_aws_alone_that_the_chat_is_open_and_what_an_attack_would_cos
     reset_ministack()
 
 
+@pytest.mark.slow
 def test_opening_and_closing_a_chat_takes_one_up_each(chatops: Chatops) -> None:
     assert chatops.local("up").last["auth"] == "none"
     assert knock(chatops.url()) == 101
@@ -236,6 +241,7 @@ def test_opening_and_closing_a_chat_takes_one_up_each(chatops: Chatops) -> None:
     assert knock(chatops.url()) == 101
 
 
+@pytest.mark.slow
 def test_only_pages_of_allowed_origins_and_the_stacks_own_may_open_the_chat(chatops: Chatops) -> None:
     chatops.write_config("websocket: {allowed_origins: ['http://localhost:8080']}\n")
     chatops.local("up")
@@ -259,6 +265,7 @@ def test_without_allowed_origins_any_page_of_this_machine_may(deployed: Chatops)
     assert knock(deployed.url(), origin="http://localhost:8081") == 101
 
 
+@pytest.mark.slow
 def test_a_message_above_the_limit_is_refused_and_one_at_the_limit_arrives(chatops: Chatops) -> None:
     chatops.write_config("websocket: {max_message_bytes: 12}\n")
     chatops.local("up")
@@ -269,6 +276,7 @@ def test_a_message_above_the_limit_is_refused_and_one_at_the_limit_arrives(chato
             assert frame == text if arrives else json.loads(frame)["error"] == "MessageTooLarge"
 
 
+@pytest.mark.slow
 def test_a_flood_is_throttled_at_the_configured_limit_and_a_limit_changed_by_hand_is_mended(
     chatops: Chatops, boto: Boto
 ) -> None:
@@ -296,6 +304,7 @@ def test_a_flood_is_throttled_at_the_configured_limit_and_a_limit_changed_by_han
     assert stage.get("RouteSettings", {}) == {}
 
 
+@pytest.mark.slow
 def test_reserved_concurrency_is_set_where_the_config_has_it_and_left_alone_where_not(
     chatops: Chatops, boto: Boto
 ) -> None:
@@ -319,6 +328,7 @@ def test_reserved_concurrency_is_set_where_the_config_has_it_and_left_alone_wher
     assert reserved() == {"ReservedConcurrentExecutions": 5}
 
 
+@pytest.mark.slow
 def test_open_prints_the_page_that_it_gives_the_browser_and_for_a_closed_chat_one_with_an_invite(
     chatops: Chatops,
 ) -> None:
@@ -342,6 +352,7 @@ def test_open_prints_the_page_that_it_gives_the_browser_and_for_a_closed_chat_on
     assert knock(f"{mine.url()}?{invite}") == 101 and knock(mine.url()) == 403
 
 
+@pytest.mark.slow
 def test_open_prints_an_address_that_works_also_where_no_browser_starts_or_a_program_reads_it(closed: Chatops) -> None:
     nobody = Chatops(closed.folder, closed.state, {"BROWSER": "/nonexistent %s", "PATH": "/nonexistent"})
     told = nobody.run("open", "--local")
@@ -353,6 +364,7 @@ def test_open_prints_an_address_that_works_also_where_no_browser_starts_or_a_pro
     assert other.out.strip() == closed.must("url", "api-gateway-lambda2", "--local").out.strip()
 
 
+@pytest.mark.slow
 def test_open_prints_nothing_where_there_is_no_chat(closed: Chatops, boto: Boto) -> None:
     gateway = boto.client("apigatewayv2")
     (api,) = (one for one in gateway.get_apis()["Items"] if one["ProtocolType"] == "WEBSOCKET")

@@ -163,11 +163,13 @@ def test_a_line_that_cannot_be_sent_is_exit_1_and_the_others_are_sent(stack: Cha
     assert "bytes too long" in done.err
 
 
+@pytest.mark.slow
 def test_a_message_of_100_kb_arrives_whole(stack: Chatops) -> None:
     text = "가" * 35_000
     assert piped(stack, text, "--nick", "a").out == f"<a> {text}\n"
 
 
+@pytest.mark.slow
 def test_a_closed_chat_lets_the_operator_in(stack: Chatops, tmp_path: Path) -> None:
     closed = replace(stack, folder=tmp_path)
     closed.write_config("prefix: closed-\nwebsocket: {auth: iam}\n")
@@ -207,6 +209,7 @@ def test_without_the_extra_it_says_what_to_install(stack: Chatops) -> None:
     assert "[local,chat]'" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_ends_it_quietly(stack: Chatops) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "chatops", "chat", "--local", "--nick", "a"],
@@ -287,6 +290,7 @@ def test_escape_sequences_are_shown_and_never_reach_the_terminal(
         assert hostile not in one.raw[before:]
 
 
+@pytest.mark.slow
 def test_the_commands_do_what_help_says(terminal: Callable[..., Terminal], connect: Callable[[], Any]) -> None:
     one, _ = terminal("--nick", "a"), connect()
     one.type("/help\r")
@@ -312,6 +316,7 @@ def test_ctrl_d_and_ctrl_c_leave(terminal: Callable[..., Terminal], key: str, co
     assert "Traceback" not in one.raw
 
 
+@pytest.mark.slow
 def test_one_who_was_kicked_comes_back_by_itself(stack: Chatops, terminal: Callable[..., Terminal]) -> None:
     one = terminal("--nick", "a")
     assert stack.local("kick", "--all").last["kicked"] == 1
@@ -321,10 +326,12 @@ def test_one_who_was_kicked_comes_back_by_itself(stack: Chatops, terminal: Calla
     one.sees("<a> still here")
 
 
+@pytest.mark.slow
 def test_without_a_terminal_on_stdout_its_lines_are_plain(stack: Chatops) -> None:
     assert "\x1b" not in (done := piped(stack, "hi\n", "--nick", "a")).out + done.err
 
 
+@pytest.mark.slow
 def test_an_interrupted_pipe_ends_with_130_and_says_only_where_it_was(
     stack: Chatops, connect: Callable[[], Any]
 ) -> None:

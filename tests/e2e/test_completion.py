@@ -39,6 +39,7 @@ def test_the_ids_of_those_who_are_connected_are_offered(command: list[str], ids:
     assert at_tab(*command, one[:-2], CHATOPS_LOCAL="1") == {one} | ({other} if other.startswith(one[:-2]) else set())
 
 
+@pytest.mark.slow
 def test_the_options_on_the_line_say_where_to_look(ids: set[str], boto: Boto, tmp_path: Path) -> None:
     endpoint = ("--endpoint-url", *boto.endpoint_url.replace(":", "\n:\n").split("\n"))
     assert at_tab("kick", "--region", REGION, *endpoint, "", **boto.keys) == ids
@@ -47,6 +48,7 @@ def test_the_options_on_the_line_say_where_to_look(ids: set[str], boto: Boto, tm
     assert offered("kick", "--region", REGION, *endpoint, "-c", "other.yaml", "", **boto.keys) == []
 
 
+@pytest.mark.slow
 def test_who_is_on_the_line_already_is_not_offered_again(ids: set[str]) -> None:
     one, other = ids
     assert at_tab("kick", "--local", one, "") == {other}

@@ -58,6 +58,7 @@ def code_of(refused: Finished) -> Any:
     return json.loads(refused.out.splitlines()[-1])["code"]
 
 
+@pytest.mark.slow
 def test_two_projects_of_one_stack_stop_before_any_change(remote: Callable[..., Finished], aws: Boto) -> None:
     assert remote("up", config=project("one")).code == 0
     before = aws.everything()
@@ -68,6 +69,7 @@ def test_two_projects_of_one_stack_stop_before_any_change(remote: Callable[..., 
     assert remote("plan", "--check", config=project("one")).code == 0
 
 
+@pytest.mark.slow
 def test_the_same_holds_on_the_local_aws(chatops: Chatops, boto: Boto) -> None:
     chatops.write_config(project("one"))
     chatops.local("up")
@@ -95,6 +97,7 @@ def test_a_route_and_a_function_are_deleted_only_after_a_yes(remote: Callable[..
     assert not [one for one in aws.everything() if "send" in one]
 
 
+@pytest.mark.slow
 def test_a_prefix_and_a_stack_that_spell_the_same_are_two_stacks(chatops: Chatops, boto: Boto) -> None:
     chatops.write_config("prefix: dev-\nstack: chat\n")
     chatops.local("up", "--smoke")
@@ -107,6 +110,7 @@ def test_a_prefix_and_a_stack_that_spell_the_same_are_two_stacks(chatops: Chatop
     assert chatops.must("plan", "--local", "--check").code == 0
 
 
+@pytest.mark.slow
 def test_a_watch_refuses_another_stacks_config_and_waits_for_a_missing_one(chatops: Chatops, boto: Boto) -> None:
     chatops.write_config(project("one"))
     watching, told = chatops.start("up", "--local", "--watch", "--json"), ""

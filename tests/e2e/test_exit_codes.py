@@ -75,6 +75,7 @@ def test_wrong_usage_is_exit_2_and_json_when_asked(chatops: Chatops) -> None:
     assert refused.last["event"] == "error"
 
 
+@pytest.mark.slow
 def test_an_interrupted_up_says_what_was_done_and_the_next_one_finishes(chatops: Chatops) -> None:
     process = chatops.start("up", "--local", "--json")
     assert process.stdout
@@ -99,6 +100,7 @@ def test_an_interrupted_up_says_what_was_done_and_the_next_one_finishes(chatops:
     assert chatops.must("plan", "--local", "--check").code == 0
 
 
+@pytest.mark.slow
 def test_what_exists_under_our_name_and_is_not_ours_blocks_until_adopted_and_survives_down(
     chatops: Chatops, boto: Boto
 ) -> None:
@@ -133,6 +135,7 @@ def test_what_exists_under_our_name_and_is_not_ours_blocks_until_adopted_and_sur
     dynamodb.delete_table(TableName="websocket-connections")
 
 
+@pytest.mark.slow
 def test_two_prefixes_are_two_stacks_and_a_renamed_function_leaves_nothing_behind(chatops: Chatops, boto: Boto) -> None:
     chatops.local("up")
     production = boto.everything()

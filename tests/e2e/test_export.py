@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 from urllib.request import ProxyHandler, build_opener
 
+import pytest
 import websockets.sync.client as websockets
 
 from .conftest import REGION, Boto, Chatops
@@ -51,6 +52,7 @@ def page(url: str) -> str:
         return str(answer.read().decode())
 
 
+@pytest.mark.slow
 def test_the_chat_of_the_exported_template_works_and_goes_with_its_stack(chatops: Chatops, boto: Boto) -> None:
     with cloudformed(chatops, boto) as urls:
         assert boto.everything()
@@ -70,6 +72,7 @@ def test_the_chat_of_the_exported_template_works_and_goes_with_its_stack(chatops
     assert boto.everything() == []
 
 
+@pytest.mark.slow
 def test_what_cloudformation_made_is_not_taken_for_the_stack_of_chatops(chatops: Chatops, boto: Boto) -> None:
     with cloudformed(chatops, boto):
         before = boto.everything()

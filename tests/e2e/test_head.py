@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .conftest import Chatops
 
 COMMANDS = [
@@ -26,6 +28,7 @@ COMMANDS = [
 """In this order; `open` would start a browser."""
 
 
+@pytest.mark.slow
 def test_the_head_of_every_command_names_its_config_within_80_columns(chatops: Chatops) -> None:
     chatops.write_config("http_apis: {}\n")
     name = "d" * 100 + "/chat.yaml"

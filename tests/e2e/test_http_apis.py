@@ -77,6 +77,7 @@ def test_only_the_exact_route_may_invoke_the_function(deployed: Chatops, boto: B
     assert source == f"arn:aws:execute-api:{REGION}:000000000000:{api_id}/*/GET/user/{{userId}}"
 
 
+@pytest.mark.slow
 def test_an_empty_http_apis_takes_them_away(deployed: Chatops, boto: Boto) -> None:
     deployed.write_config("http_apis:\n")
     deleted = deployed.local("up").last["deleted"]
@@ -86,6 +87,7 @@ def test_an_empty_http_apis_takes_them_away(deployed: Chatops, boto: Boto) -> No
     assert deployed.must("plan", "--local", "--check").code == 0
 
 
+@pytest.mark.slow
 def test_the_addresses_are_in_ups_summary_and_in_status(deployed: Chatops) -> None:
     outputs = deployed.local("up").last["outputs"]
     page = deployed.must("url", "api-gateway-lambda", "--local").out.strip()

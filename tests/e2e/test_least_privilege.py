@@ -81,6 +81,7 @@ def test_disconnect_needs_delete_item(stack: Stack, allowed: bool) -> None:
 
 
 @pytest.mark.parametrize("allowed", [True, False])
+@pytest.mark.slow
 def test_send_needs_delete_item_to_clear_a_stale_row(stack: Stack, allowed: bool) -> None:
     stack.put("L0SM9cOFvHcCIhw=")
     if not allowed:
@@ -111,6 +112,7 @@ def test_send_needs_scan_and_manage_connections(stack: Stack, connect: Callable[
 # taking one of them out shows nothing there. Lambda writes it by the function's role:
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
 @pytest.mark.parametrize("action", ["logs:CreateLogStream", "logs:PutLogEvents"])
+@pytest.mark.slow
 def test_a_function_has_the_actions_that_its_log_needs(stack: Stack, action: str) -> None:
     policy = stack.boto.client("iam").get_role_policy(RoleName=f"websocket-send-{REGION}", PolicyName="chatops")
     statements = [one for one in policy["PolicyDocument"]["Statement"] if action in one["Action"]]
@@ -152,6 +154,7 @@ OWN_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
 @pytest.mark.parametrize("function", ALLOWED)
+@pytest.mark.slow
 def test_the_local_aws_denies_a_function_everything_that_its_role_does_not_name(stack: Stack, function: str) -> None:
     from ministack.core import iam_evaluator as iam
 
@@ -235,6 +238,7 @@ def tries(function: str) -> list[tuple[str, str, str, dict[str, Any]]]:
     ]
 
 
+@pytest.mark.slow
 def test_functions_that_try_every_action_are_denied_all_but_their_own(deployed: Chatops, boto: Boto) -> None:
     """Run with each function's role: its code is exchanged by hand for one that tries everything."""
     import io

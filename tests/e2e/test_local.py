@@ -92,6 +92,7 @@ def test_a_crash_is_told_and_the_next_command_starts_anew(fresh: Chatops) -> Non
     assert f"(pid {after['pid']}) had ended by itself" in fresh.must("local", "stop").err
 
 
+@pytest.mark.slow
 def test_a_crash_of_the_front_is_told_and_the_stack_is_still_there(fresh: Chatops) -> None:
     fresh.local("up")
     front = fresh.must("local", "status", "--json").last["fronts"]["ap-northeast-2"]
@@ -104,6 +105,7 @@ def test_a_crash_of_the_front_is_told_and_the_stack_is_still_there(fresh: Chatop
     assert fresh.must("plan", "--local", "--check").code == 0
 
 
+@pytest.mark.slow
 def test_a_front_that_hangs_is_started_again_at_its_port_and_the_stack_is_still_there(fresh: Chatops) -> None:
     fresh.local("up")
     before = fresh.must("local", "status", "--json").last
@@ -117,6 +119,7 @@ def test_a_front_that_hangs_is_started_again_at_its_port_and_the_stack_is_still_
     assert not psutil.pid_exists(hung["pid"])
 
 
+@pytest.mark.slow
 def test_a_local_aws_that_pauses_for_a_moment_is_waited_for(fresh: Chatops) -> None:
     fresh.must("local", "start")
     pid = fresh.must("local", "status", "--json").last["pid"]
@@ -130,6 +133,7 @@ def test_a_local_aws_that_pauses_for_a_moment_is_waited_for(fresh: Chatops) -> N
     assert fresh.must("local", "status", "--json").last["pid"] == pid
 
 
+@pytest.mark.slow
 def test_options_of_the_front_are_kept_until_it_is_started_with_others(fresh: Chatops) -> None:
     options = ["--time-scale", "0.01", "--drop-disconnects"]
     fresh.must("local", "start", *options)
@@ -171,6 +175,7 @@ def wait_for_pong(url: str, wanted: str) -> None:
 
 
 @pytest.mark.parametrize("command", [("up", "--local"), ("local", "start")], ids=" ".join)
+@pytest.mark.slow
 def test_both_commands_deploy_and_what_is_saved_meanwhile_is_live_too(fresh: Chatops, command: tuple[str, ...]) -> None:
     shutil.copytree(ROOT / "handlers", fresh.folder / "handlers", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "config.yaml", fresh.folder)
@@ -221,6 +226,7 @@ def test_a_saved_handler_is_live_in_a_moment_and_connections_are_kept(fresh: Cha
     assert "Traceback" not in told
 
 
+@pytest.mark.slow
 def test_a_process_that_got_the_pid_later_is_not_stopped(fresh: Chatops) -> None:
     fresh.must("local", "start")
     state = fresh.state / "chatops" / "local.json"
@@ -238,6 +244,7 @@ def test_a_process_that_got_the_pid_later_is_not_stopped(fresh: Chatops) -> None
         state.write_text(remembered)
 
 
+@pytest.mark.slow
 def test_stop_deletes_functions_code_and_ends_functions_that_outlived_their_local_aws(fresh: Chatops) -> None:
     fresh.local("up")
     fresh.must("smoke", "--local")
@@ -255,6 +262,7 @@ def test_stop_deletes_functions_code_and_ends_functions_that_outlived_their_loca
 
 
 @pytest.mark.parametrize("damage", ['{"aws": ', "[]", '"pid": -1', '"pid": "1"'])
+@pytest.mark.slow
 def test_a_damaged_state_file_is_told_by_status_and_stop_ends_what_runs(fresh: Chatops, damage: str) -> None:
     fresh.must("local", "start")
     status = fresh.must("local", "status", "--json").last
@@ -300,6 +308,7 @@ def test_without_the_extra_the_error_says_what_to_install(fresh: Chatops, tmp_pa
     assert "[local,chat]'" in refused.err
 
 
+@pytest.mark.slow
 def test_installed_from_a_wheel_it_works_in_an_empty_directory(fresh: Chatops, tmp_path: Path) -> None:
     built = tmp_path / "built"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]

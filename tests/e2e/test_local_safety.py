@@ -171,6 +171,7 @@ BEHIND = ("//{api}/", "/{api}//", "/./{api}/", "/{api}/../", "/%2e/{api}/", "//{
 """Ways to write the path of an HTTP API that a reader may take for another path."""
 
 
+@pytest.mark.slow
 def test_no_request_for_an_http_api_becomes_a_call_to_aws(deployed: Chatops, boto: Boto) -> None:
     page = urlsplit(deployed.must("url", "api-gateway-lambda", "--local").out.strip())
     before, api = boto.everything(), page.path.strip("/")
@@ -188,6 +189,7 @@ def test_no_request_for_an_http_api_becomes_a_call_to_aws(deployed: Chatops, bot
     assert "evil" not in [one["UserName"] for one in boto.client("iam").list_users()["Users"]]
 
 
+@pytest.mark.slow
 def test_a_route_of_an_http_api_that_needs_a_signature_runs_for_nobody_unsigned(deployed: Chatops, boto: Boto) -> None:
     page = urlsplit(deployed.must("url", "api-gateway-lambda", "--local").out.strip())
     gateway, api = boto.client("apigatewayv2"), page.path.strip("/")
@@ -198,6 +200,7 @@ def test_a_route_of_an_http_api_that_needs_a_signature_runs_for_nobody_unsigned(
     assert ask(page.netloc, "GET", f"{page.path}/").status == 200
 
 
+@pytest.mark.slow
 def test_a_key_of_one_start_is_worth_nothing_at_the_next(chatops: Chatops, tmp_path: Path) -> None:
     other = Chatops(tmp_path, tmp_path / "state")
     other.must("local", "start")
@@ -259,6 +262,7 @@ def test_ministack_s_own_websocket_side_is_closed(deployed: Chatops, boto: Boto)
     assert refused.value.response.status_code == 403
 
 
+@pytest.mark.slow
 def test_the_chats_own_page_opens_and_a_page_of_elsewhere_calls_no_http_api(deployed: Chatops) -> None:
     url = urlsplit(deployed.must("url", "api-gateway-lambda", "--local").out.strip())
     own = f"http://{url.netloc}"
@@ -296,6 +300,7 @@ def elsewhere() -> Iterator[tuple[str, list[str]]]:
     server.server_close()
 
 
+@pytest.mark.slow
 def test_local_asks_nobody_but_the_local_aws_whatever_the_environment_says(
     chatops: Chatops, elsewhere: tuple[str, list[str]]
 ) -> None:

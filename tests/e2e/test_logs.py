@@ -138,6 +138,7 @@ def test_all_functions_lines_are_merged_and_each_invocation_ends_in_one_short_li
     assert times == sorted(times)
 
 
+@pytest.mark.slow
 def test_one_function_alone_by_its_name_or_its_key(stack: Chatops, boto: Boto) -> None:
     write(boto, CONNECT, "only me")
     write(boto, SEND, "not me")
@@ -148,6 +149,7 @@ def test_one_function_alone_by_its_name_or_its_key(stack: Chatops, boto: Boto) -
     assert refused.last["hint"] == "Did you mean websocket-send?"
 
 
+@pytest.mark.slow
 def test_grep_keeps_to_lines_with_the_text(stack: Chatops, boto: Boto) -> None:
     write(boto, SEND, "a needle 안녕", "hay")
     assert [one["message"] for one in stack.local("logs", "--grep", "NEEDLE 안녕").documents] == ["a needle 안녕"]
@@ -160,6 +162,7 @@ def test_a_wrong_duration_is_wrong_usage(stack: Chatops) -> None:
     assert stack.run("logs", "--local", "--since", "tomorrow").code == 2
 
 
+@pytest.mark.slow
 def test_a_beginning_that_several_connections_share_is_wrong_usage(stack: Chatops, boto: Boto) -> None:
     write(boto, CONNECT, *(json.dumps({"event": "connected", "connectionId": f"twin-{one}="}) for one in "ab"))
     refused = stack.run("logs", "--local", "--connection", "twin", "--json")
@@ -185,6 +188,7 @@ def test_following_shows_what_comes_and_ctrl_c_ends_it_quietly(stack: Chatops, b
         assert [line.partition(" ")[0] for line in told] == ["stack", "config"], told
 
 
+@pytest.mark.slow
 def test_a_group_that_is_missing_is_no_error_and_is_followed_once_it_is_there(stack: Chatops, boto: Boto) -> None:
     logs, group = boto.client("logs"), f"/aws/lambda/{DISCONNECT}"
     logs.delete_log_group(logGroupName=group)
@@ -202,6 +206,7 @@ def test_without_the_stack_it_says_so_and_follows_nothing(stack: Chatops, tmp_pa
     assert (told.code, told.last["code"]) == (1, "not-deployed")
 
 
+@pytest.mark.slow
 def test_hostile_lines_do_nothing_to_the_terminal(stack: Chatops, boto: Boto) -> None:
     hostile = "\x1b]0;owned\x07\x1b[2J\u202eevil\nforged\r[bold]x[/bold]"
     write(boto, SEND, hostile)
@@ -214,6 +219,7 @@ def test_hostile_lines_do_nothing_to_the_terminal(stack: Chatops, boto: Boto) ->
     assert documents.out.isascii()
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_enough_ends_it_quietly(stack: Chatops, boto: Boto) -> None:
     write(boto, SEND, *(f"line {number}" for number in range(5000)))
     for arguments in ([], ["--json"]):

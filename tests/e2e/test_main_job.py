@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pexpect
+import pytest
 
 from .conftest import Boto, Chatops
 
@@ -90,6 +91,7 @@ def test_down_leaves_nothing_and_says_so(deployed: Chatops, boto: Boto) -> None:
     assert again["deleted"] == []
 
 
+@pytest.mark.slow
 def test_the_stack_is_what_the_tutorial_makes_by_hand(deployed: Chatops, boto: Boto) -> None:
     table = boto.client("dynamodb").describe_table(TableName="websocket-connections")["Table"]
     assert table["KeySchema"] == [{"AttributeName": "connectionId", "KeyType": "HASH"}]
@@ -105,6 +107,7 @@ def test_the_stack_is_what_the_tutorial_makes_by_hand(deployed: Chatops, boto: B
     assert [one["StageName"] for one in gateway.get_stages(ApiId=api["ApiId"])["Items"]] == ["demo"]
 
 
+@pytest.mark.slow
 def test_up_in_a_pipe_prints_a_plain_line_per_resource_and_only_addresses_on_stdout(chatops: Chatops) -> None:
     told = chatops.must("up", "--local")
     assert "\x1b" not in told.out + told.err

@@ -52,6 +52,7 @@ def test_a_row_that_may_belong_to_a_handshake_under_way_is_not_pruned(deployed: 
     assert ids(deployed) == {"L0SM9cOFvHcCIhw="}
 
 
+@pytest.mark.slow
 def test_a_foreign_table_keeps_50_of_50_items_and_status_lists_none(deployed: Chatops, boto: Boto) -> None:
     dynamodb = boto.client("dynamodb")
     dynamodb.create_table(
@@ -132,6 +133,7 @@ def test_a_limit_lists_some_and_counts_all_and_without_probing_nobody_is_asked(
     assert "3 rows, not asked; 0 of 3 shown" in counted
 
 
+@pytest.mark.slow
 def test_a_stage_that_was_deleted_by_hand_hides_no_health(
     deployed: Chatops, boto: Boto, connect: Callable[[], Any]
 ) -> None:
@@ -201,6 +203,7 @@ def test_status_fits_80_columns_and_shows_hostile_text_harmlessly(deployed: Chat
     assert max(map(len, lines[lines.index(next(line for line in lines if "connection" in line)) :])) <= 80
 
 
+@pytest.mark.slow
 def test_smoke_is_green_and_red_with_the_cause_when_send_may_not_post(deployed: Chatops, boto: Boto) -> None:
     report = deployed.local("smoke").last
     assert report["ok"] is True
@@ -263,11 +266,13 @@ def crowd(deployed: Chatops) -> Iterator[None]:
     thread.join()
 
 
+@pytest.mark.slow
 def test_smoke_is_green_while_others_come_and_go(deployed: Chatops, crowd: None) -> None:
     report = deployed.local("smoke").last
     assert [one["name"] for one in report["checks"] if not one["ok"]] == []
 
 
+@pytest.mark.slow
 def test_smoke_is_red_without_rows_though_strangers_have_theirs(deployed: Chatops, boto: Boto, crowd: None) -> None:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
@@ -279,6 +284,7 @@ def test_smoke_is_red_without_rows_though_strangers_have_theirs(deployed: Chatop
     assert [one["name"] for one in red.last["checks"] if not one["ok"]] == ["rows"]
 
 
+@pytest.mark.slow
 def test_smoke_leaves_no_row_where_disconnect_leaves_its_own(deployed: Chatops, boto: Boto) -> None:
     nothing = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
     boto.client("iam").put_role_policy(
@@ -291,6 +297,7 @@ def test_smoke_leaves_no_row_where_disconnect_leaves_its_own(deployed: Chatops, 
     assert ids(deployed) == set()
 
 
+@pytest.mark.slow
 def test_the_summary_of_an_up_with_smoke_stands_last(chatops: Chatops) -> None:
     documents = chatops.local("up", "--smoke").documents
     assert [one["event"] for one in documents][-2:] == ["smoke", "summary"]
@@ -317,6 +324,7 @@ def test_a_status_without_the_stack_has_its_usual_shape_for_a_program(chatops: C
     assert {one["state"] for one in document["resources"]} == {"missing"}
 
 
+@pytest.mark.slow
 def test_down_tells_how_many_are_connected_and_asks(chatops: Chatops, boto: Boto) -> None:
     mine = Chatops(chatops.folder, chatops.state, boto.keys)
     there = ("--endpoint-url", boto.endpoint_url, "--region", REGION)

@@ -276,6 +276,7 @@ def test_deploying_needs_each_action_of_its_policy_and_no_other(bench: Bench, pa
     assert needless == [one for one in actions if one in ("apigateway:TagResource", "iam:PassRole")]
 
 
+@pytest.mark.slow
 def test_what_an_earlier_config_left_is_in_the_policy_until_it_is_gone(bench: Bench, tmp_path: Path) -> None:
     up(bench.root)
     file = tmp_path / "config.yaml"
@@ -296,6 +297,7 @@ def test_what_an_earlier_config_left_is_in_the_policy_until_it_is_gone(bench: Be
 
 
 @pytest.mark.parametrize("group", ["observe", "operate"])
+@pytest.mark.slow
 def test_using_the_chat_needs_each_action_of_its_policy_and_no_other(bench: Bench, group: str, tmp_path: Path) -> None:
     auth = "iam" if group == "operate" else "none"
     bench = Bench(bench.url, bench.empty, tmp_path, auth)
@@ -310,6 +312,7 @@ def test_using_the_chat_needs_each_action_of_its_policy_and_no_other(bench: Benc
     assert needless == []
 
 
+@pytest.mark.slow
 def test_a_diagnosis_needs_each_action_of_its_policy(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(find, "regions", lambda aws: ([REGION, "us-east-1"], []))
     up(bench.root)
@@ -327,6 +330,7 @@ def test_a_diagnosis_needs_each_action_of_its_policy(bench: Bench, monkeypatch: 
     assert needless == ["account:ListRegions", "lambda:GetAccountSettings", "servicequotas:GetServiceQuota"]
 
 
+@pytest.mark.slow
 def test_each_method_of_the_connections_is_needed(bench: Bench) -> None:
     up(bench.root)
     document = policy(bench.root, ["operate"])
@@ -400,6 +404,7 @@ def test_a_user_who_holds_only_the_printed_policy_runs_up_status_kick_and_down(
     assert refused.code == 1 and "AccessDenied" in refused.last["why"]
 
 
+@pytest.mark.slow
 def test_a_user_who_may_only_deploy_runs_up_plan_and_down(operator: Callable[..., Chatops], boto: Boto) -> None:
     mine, there = operator("--for", "deploy"), ("--endpoint-url", boto.endpoint_url, "--json")
     url = mine.must("up", *there).last["outputs"]["websocket_url"]
@@ -409,6 +414,7 @@ def test_a_user_who_may_only_deploy_runs_up_plan_and_down(operator: Callable[...
     assert told.last["deleted"] and "1 connection is live" in told.err
 
 
+@pytest.mark.slow
 def test_a_user_who_may_only_observe_runs_what_looks_and_changes_nothing(
     operator: Callable[..., Chatops], deployed: Chatops, boto: Boto
 ) -> None:
@@ -423,6 +429,7 @@ def test_a_user_who_may_only_observe_runs_what_looks_and_changes_nothing(
     assert deployed.must("plan", "--check", "--local")
 
 
+@pytest.mark.slow
 def test_a_user_who_may_only_operate_runs_what_reaches_the_chat(
     operator: Callable[..., Chatops], deployed: Chatops, boto: Boto
 ) -> None:

@@ -147,6 +147,7 @@ def own(checkout: Path, **more: str) -> dict[str, str]:
     return {**kept, "XDG_STATE_HOME": str(checkout / "state"), "COLUMNS": "200", **more}
 
 
+@pytest.mark.slow
 def test_make_local_in_a_fresh_clone_installs_and_deploys_the_chat(checkout: Path) -> None:
     made = subprocess.run(
         ["make", "local", f"PYTHON={sys.executable}"],
@@ -166,6 +167,7 @@ def test_make_local_in_a_fresh_clone_installs_and_deploys_the_chat(checkout: Pat
         subprocess.run(stop, cwd=checkout, env=own(checkout), check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_the_install_line_for_aws_gives_a_chatops_that_runs_anywhere(checkout: Path, tmp_path: Path) -> None:
     (line,) = [one for one in commands(blocks("README.md", "sh")[2]) if " install " in one]
     places = {"PIPX_HOME": str(tmp_path / "home"), "PIPX_BIN_DIR": str(tmp_path / "bin")}

@@ -91,6 +91,7 @@ def test_a_run_with_the_keys_of_a_user_writes_neither(debugged: Chatops, boto: B
         iam.delete_user(UserName="secretive")
 
 
+@pytest.mark.slow
 def test_nobody_else_of_this_machine_can_read_the_state(debugged: Chatops) -> None:
     assert debugged.run("up", "--local").code == 0
     folder = debugged.state / "chatops"

@@ -80,6 +80,7 @@ def test_watch_shows_three_then_two_and_kick_closes_one_and_wscat_says_so(deploy
         watched.process.close(force=True)
 
 
+@pytest.mark.slow
 def test_a_wscat_and_the_terminals_chat_talk_to_each_other(deployed: Chatops, wscats: list[Any]) -> None:
     with Terminal(deployed, "--nick", "operator") as terminal:
         wscats[0].sendline('{"action":"sendMessage", "message":"Hello! bs~"}')

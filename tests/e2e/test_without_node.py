@@ -27,6 +27,7 @@ def installed(tmp_path: Path) -> Iterator[Chatops]:
     command.must("local", "stop")
 
 
+@pytest.mark.slow
 def test_the_wheel_deploys_and_serves_the_page_without_node(installed: Chatops) -> None:
     installed.local("up")
     url = installed.must("url", "api-gateway-lambda", "--local").out.strip()

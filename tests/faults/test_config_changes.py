@@ -79,6 +79,7 @@ def test_another_prefix_is_another_stack_and_leaves_the_first_alone(bench: Bench
     assert bench.inventory() == before
 
 
+@pytest.mark.slow
 def test_a_renamed_table_stays_while_it_lists_connections_and_the_plan_says_so(bench: Bench) -> None:
     before = bench.write(SMALL, "before.yaml")
     after = bench.write("table: {name: others}\n" + SMALL, "after.yaml")

@@ -103,6 +103,7 @@ def _function(bench: Bench, name: str) -> str:
 
 
 @pytest.mark.parametrize("auto_deploy", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_what_was_made_in_the_console_is_blocked_then_adopted_with_its_rows_and_its_url(
     bench: Bench, auto_deploy: bool
 ) -> None:

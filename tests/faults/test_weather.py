@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ..forked import Finished
+from ..sizes import every
 from .bench import SMALL, Bench
 from .proxy import CLEAR, Fault, Kind, Weather
 from .test_kill_points import AFTER, unlike
@@ -25,7 +26,7 @@ SLOW = Weather(
 
 
 def seeds() -> list[object]:
-    return [pytest.param(seed, marks=[] if seed < 5 else pytest.mark.nightly) for seed in range(50)]
+    return [*every(5, range(5)), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(5, 50))]
 
 
 def told_truly(finished: Finished) -> None:
@@ -69,6 +70,7 @@ def test_when_a_fifth_of_all_calls_fails_a_run_ends_truly_and_the_next_ends_righ
     assert bench.names() == []
 
 
+@pytest.mark.slow
 def test_where_aws_is_slow_everything_is_waited_for(bench: Bench) -> None:
     before, after = bench.write(SMALL, "before.yaml"), bench.write(AFTER, "after.yaml")
     bench.up(after)

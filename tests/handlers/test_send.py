@@ -103,6 +103,7 @@ def test_one_failed_post_is_logged_and_stops_nothing(
     assert ("forbidden" in lines) == (code == 403)
 
 
+@pytest.mark.slow
 def test_the_sender_is_told_how_many_posts_failed(send: ModuleType, gateway: ApiGateway, put: Put) -> None:
     put("sender=", "broken=")
     gateway.always["broken="] = status(403)
@@ -222,6 +223,7 @@ def test_a_reply_to_a_sender_who_has_left_meanwhile_asks_nothing_of_the_table(
     assert logged() == [{"event": "ping", "connectionId": "sender="}]
 
 
+@pytest.mark.slow
 def test_the_sender_is_told_how_many_were_not_reached_in_time(
     send: ModuleType, gateway: ApiGateway, put: Put, logged: Logged
 ) -> None:
@@ -299,6 +301,7 @@ def test_posting_ends_before_api_gateway_or_lambda_loses_patience(
     assert longest - 5 < seconds <= longest
 
 
+@pytest.mark.slow
 def test_a_full_length_broadcast_ends_in_time_even_if_the_table_no_longer_answers(
     send: ModuleType, gateway: ApiGateway, logged: Logged, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -236,6 +236,7 @@ def test_with_stale_rows_and_faults_every_live_client_gets_the_message_once(stac
         assert json.loads(live[2].recv(timeout=10))["error"] == "InvalidJson"
 
 
+@pytest.mark.slow
 def test_without_permission_to_post_every_post_fails_with_403_and_no_row_is_lost(stack: Stack) -> None:
     ends = time.monotonic() + 30
     while stack.rows():  # the clients of other tests are leaving

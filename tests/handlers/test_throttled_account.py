@@ -79,6 +79,7 @@ class Http:
 
 
 @pytest.mark.parametrize(("connections", "rate", "burst"), [(10_000, 500, 500), (10_000, 500, 1), (20_000, 1000, 500)])
+@pytest.mark.slow
 def test_an_account_that_is_throttled_loses_nobody(connections: int, rate: float, burst: float) -> None:
     random.seed(5)
     account: Any = Account(rate, burst)

@@ -157,6 +157,7 @@ def test_a_flood_of_output_is_counted(tmp_path: Path) -> None:
     assert len(lines) - len(suppressed) + sum(suppressed) == 200_000
 
 
+@pytest.mark.slow
 def test_a_log_and_the_one_before_it_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_writer, "MAX_LOG_BYTES", 10_000)
     monkeypatch.setattr(log_writer, "LINES_PER_SECOND", 1_000_000)
@@ -167,6 +168,7 @@ def test_a_log_and_the_one_before_it_are_bounded(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.slow
 def test_on_a_full_disk_the_output_is_read_on_so_that_the_process_does_not_stall() -> None:
     command = [sys.executable, "-m", "chatops.local.log_writer", "/dev/full"]
     ended = subprocess.run(command, input=b"line\n" * 1_000_000, capture_output=True, timeout=120, check=False)

@@ -20,6 +20,7 @@ from chatops.local import process, server
 from chatops.local.keys import LocalKeys
 from chatops.local.process import HOST, MARK, Process, find_marked, free_port
 from chatops.local.server import Local
+from tests.sizes import every
 
 REGION = "eu-west-1"
 
@@ -162,6 +163,7 @@ def test_a_whole_state_file_is_read_as_it_was_written(folder: Path) -> None:
     assert server.remembered() == local
 
 
+@pytest.mark.slow
 def test_stop_ends_what_no_state_file_names_and_nothing_of_another_state_folder(
     folder: Path, said: list[str], tmp_path: Path, foreign: subprocess.Popen[bytes]
 ) -> None:
@@ -262,7 +264,7 @@ FULL: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 }
 
 
-@pytest.mark.parametrize("place", FULL)
+@pytest.mark.parametrize("place", every(4, FULL))
 def test_a_full_disk_is_an_error_and_leaves_nothing_running(
     place: str, folder: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,6 +311,7 @@ def test_whatever_ends_a_start_ends_the_process(
     assert server.remembered() == Local()
 
 
+@pytest.mark.slow
 def test_a_local_aws_that_is_not_recorded_gives_way_to_the_next_one(folder: Path, said: list[str]) -> None:
     server.ensure(REGION, said.append)
     before = server.remembered()
@@ -405,6 +408,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("pages", [0, 1, 2, 3, 5, 8])
+@pytest.mark.slow
 def test_on_a_disk_that_is_really_full_it_starts_or_leaves_nothing_running(
     pages: int, small_disk: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

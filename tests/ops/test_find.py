@@ -93,6 +93,7 @@ def counted(proxy: Proxy, folder: Path, region: str) -> tuple[list[str], list[st
     return found, sorted(one["name"] for one in shown if one["state"] != "missing")
 
 
+@pytest.mark.slow
 def test_find_and_status_count_the_same_resources(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:
     stack = up(stack_of(tmp_path, aws.elsewhere(ELSEWHERE), ""))
     found, shown = counted(proxy, tmp_path, ELSEWHERE)
@@ -105,6 +106,7 @@ def test_find_and_status_count_the_same_resources(proxy: Proxy, aws: Aws, tmp_pa
     assert "log_group./aws/lambda/websocket-send" not in found
 
 
+@pytest.mark.slow
 def test_where_not_every_resource_may_be_read_those_that_are_known_are_counted(
     proxy: Proxy, aws: Aws, tmp_path: Path
 ) -> None:
@@ -121,6 +123,7 @@ def test_what_carries_the_tag_is_found_under_a_name_that_the_config_no_longer_ha
     assert (place.region, place.owned) == (ELSEWHERE, ("table.an-earlier-name",))
 
 
+@pytest.mark.slow
 def test_a_twin_made_by_hand_is_told_from_the_stack(aws: Aws, tmp_path: Path) -> None:
     stack = stack_of(tmp_path, aws)
     make_table(aws.elsewhere(ELSEWHERE))
@@ -135,6 +138,7 @@ def test_a_twin_made_by_hand_is_told_from_the_stack(aws: Aws, tmp_path: Path) ->
     }
 
 
+@pytest.mark.slow
 def test_a_twin_beside_the_stack_hides_neither(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:
     stack = up(stack_of(tmp_path, aws))
     aws.client("apigatewayv2").create_api(
@@ -157,6 +161,7 @@ def test_a_role_that_outlived_its_stack_is_found_in_the_region_of_its_path(aws: 
     assert (place.region, place.owned) == ("eu-west-1", ("role.send-eu-west-1",))
 
 
+@pytest.mark.slow
 def test_who_may_not_list_roles_still_finds_the_rest(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:
     up(stack_of(tmp_path, aws))
     proxy.refuse(lambda one: one.operation == "ListRoles", "AccessDenied", "no", 403)
@@ -184,6 +189,7 @@ def test_our_names_in_another_stacks_hands_are_told_with_their_owner(proxy: Prox
         ("OptInRequired", 403, "disabled"),
     ],
 )
+@pytest.mark.slow
 def test_a_region_that_refuses_is_told_and_the_others_are_searched(
     proxy: Proxy, aws: Aws, tmp_path: Path, code: str, status: int, state: str
 ) -> None:
@@ -223,6 +229,7 @@ def test_when_every_region_refuses_it_fails(proxy: Proxy, aws: Aws, tmp_path: Pa
     assert run(proxy, tmp_path, "--region", REGION).exit_code == 1
 
 
+@pytest.mark.slow
 def test_it_says_which_region_is_meant_and_where_to_go(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:
     up(stack_of(tmp_path, aws.elsewhere(ELSEWHERE)))
     shown = run(proxy, tmp_path, "--region", REGION)

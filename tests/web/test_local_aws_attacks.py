@@ -13,6 +13,7 @@ import pytest
 
 from chatops.local.emulator import Guard, Message, Receive, Send
 from chatops.local.keys import LocalKeys
+from tests.sizes import every
 
 from .conftest import CHROMIUM, QUIET, find_chromium, unavailable
 
@@ -226,7 +227,7 @@ def by_hand(name: str, target: Target, evil: str) -> Callable[[Page], Any]:
     return lambda page: page.goto(f"{evil}/redirect?to={quote(url, safe='')}")
 
 
-@pytest.mark.parametrize("name", VECTORS)
+@pytest.mark.parametrize("name", every(5, VECTORS))
 def test_no_request_of_a_page_reaches_ministack(chromium: Browser, target: Target, evil: str, name: str) -> None:
     context = chromium.new_context()
     try:

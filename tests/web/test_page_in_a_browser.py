@@ -73,6 +73,7 @@ def test_two_pages_and_wscat_chat_in_korean(open_page: OpenPage, wscat: ClientCo
     assert waiting(eunjeong).count() == 0
 
 
+@pytest.mark.slow
 def test_a_cut_connection_heals_and_what_was_typed_meanwhile_arrives_once(open_page: OpenPage, chat: Chat) -> None:
     page = open_page("은정")
     with chat.cut_connections():
@@ -92,6 +93,7 @@ def test_a_cut_connection_heals_and_what_was_typed_meanwhile_arrives_once(open_p
     assert waiting(page).count() == 0
 
 
+@pytest.mark.slow
 def test_a_connection_heals_by_itself(open_page: OpenPage, chat: Chat) -> None:
     page = open_page()
     with chat.cut_connections():
@@ -101,6 +103,7 @@ def test_a_connection_heals_by_itself(open_page: OpenPage, chat: Chat) -> None:
     messages(page, HELLO).wait_for()
 
 
+@pytest.mark.slow
 def test_what_waits_survives_a_reload(open_page: OpenPage, chat: Chat) -> None:
     page = open_page("은정")
     with chat.cut_connections():
@@ -113,6 +116,7 @@ def test_what_waits_survives_a_reload(open_page: OpenPage, chat: Chat) -> None:
     assert page.locator(".nick input").input_value() == "은정"
 
 
+@pytest.mark.slow
 def test_a_duplicated_tab_does_not_send_what_waits_in_the_first_one(open_page: OpenPage, chat: Chat) -> None:
     page = open_page("은정")
     with chat.cut_connections():
@@ -133,6 +137,7 @@ def test_a_duplicated_tab_does_not_send_what_waits_in_the_first_one(open_page: O
     assert shown(page) == ["한 번만 가야 합니다", "끝"]
 
 
+@pytest.mark.slow
 def test_an_error_is_a_notice_and_its_message_can_be_sent_again(
     open_page: OpenPage, chat: Chat, wscat: ClientConnection
 ) -> None:
@@ -197,6 +202,7 @@ def test_text_that_means_harm_is_shown_by_the_page_without_a_character_that_hide
 
 
 @pytest.mark.parametrize("width", [320, 360, 1280])
+@pytest.mark.slow
 def test_nothing_makes_the_page_scroll_sideways(width: int, open_page: OpenPage, wscat: ClientConnection) -> None:
     page = open_page(
         "가나다라마바사아자차카타파하가나다라마바사아자차카타파하", viewport={"width": width, "height": 640}
@@ -264,6 +270,7 @@ def test_an_input_methods_enter_does_not_send_half_a_syllable(open_page: OpenPag
     assert page.locator("textarea").input_value() == ""
 
 
+@pytest.mark.slow
 def test_shift_enter_starts_a_new_line(open_page: OpenPage, wscat: ClientConnection) -> None:
     page = open_page("은정")
     page.locator("textarea").press_sequentially("하나")
@@ -306,6 +313,7 @@ def test_where_the_system_forces_its_colours_the_focused_field_has_an_outline(op
             assert page.locator(around).evaluate("box => getComputedStyle(box).outlineStyle") == style, field
 
 
+@pytest.mark.slow
 def test_the_list_keeps_to_its_end_unless_the_reader_scrolled_up(open_page: OpenPage, wscat: ClientConnection) -> None:
     page = open_page(viewport={"width": 400, "height": 500})
     for number in range(30):
@@ -327,6 +335,7 @@ def test_the_list_keeps_to_its_end_unless_the_reader_scrolled_up(open_page: Open
     page.locator(".newer").wait_for(state="detached")
 
 
+@pytest.mark.slow
 def test_an_invite_leaves_the_address_bar_and_reaches_the_handshake(open_page: OpenPage, chat: Chat) -> None:
     query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F20250101&X-Amz-Signature=ab12"
     asked: list[str] = []
@@ -343,6 +352,7 @@ def test_an_invite_leaves_the_address_bar_and_reaches_the_handshake(open_page: O
     assert asked == [f"{chat.websocket_url}?{query}"] * 2
 
 
+@pytest.mark.slow
 def test_an_invite_that_is_refused_may_have_expired(open_page: OpenPage, chat: Chat) -> None:
     with chat.cut_connections():
         page = open_page(fragment="#X-Amz-Signature=ab", connected=False)
@@ -375,6 +385,7 @@ def test_the_page_speaks_the_readers_language(
     assert page.locator("html").get_attribute("lang") == language
 
 
+@pytest.mark.slow
 def test_a_message_that_is_too_long_is_told_before_it_is_sent(open_page: OpenPage, wscat: ClientConnection) -> None:
     page = open_page("은정")
     say(page, "가" * 11_000)

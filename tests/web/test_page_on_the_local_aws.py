@@ -71,6 +71,7 @@ def test_two_pages_and_a_wscat_chat_together_in_korean(
         terminal.close(force=True)
 
 
+@pytest.mark.slow
 def test_a_page_that_was_kicked_heals_and_goes_on(chat: DeployedChat, open_page: OpenPage) -> None:
     one, two = open_page("하린"), open_page("민수")
     before = live(chat.command)
@@ -85,6 +86,7 @@ def test_a_page_that_was_kicked_heals_and_goes_on(chat: DeployedChat, open_page:
     two.get_by_text("다시 왔어요").wait_for()
 
 
+@pytest.mark.slow
 def test_a_page_whose_network_went_away_without_a_word_heals_and_nothing_is_sent_twice(
     chat: DeployedChat, open_page: OpenPage, network: Network
 ) -> None:
@@ -104,6 +106,7 @@ def test_a_page_whose_network_went_away_without_a_word_heals_and_nothing_is_sent
     assert texts == ["터널 앞이에요", "아직 안이에요", "터널 안이에요"]
 
 
+@pytest.mark.slow
 def test_a_closed_chat_lets_a_page_in_by_its_invite_and_tells_one_without_that_it_may_need_one(
     chat: DeployedChat, open_page: OpenPage
 ) -> None:
@@ -125,6 +128,7 @@ def test_a_closed_chat_lets_a_page_in_by_its_invite_and_tells_one_without_that_i
     assert stranger.get_by_role("log").inner_text() == ""
 
 
+@pytest.mark.slow
 def test_on_a_small_phone_nothing_scrolls_sideways_and_axe_finds_no_serious_violation(
     chat: DeployedChat, open_page: OpenPage, axe: str
 ) -> None:

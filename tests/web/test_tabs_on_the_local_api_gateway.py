@@ -73,6 +73,7 @@ def join(page: Page, address: str, api: Chat) -> str:
 
 
 @pytest.mark.parametrize("how", ["close", "reload", "leave"])
+@pytest.mark.slow
 def test_a_tab_that_is_closed_or_reloaded_or_left_invokes_disconnect(
     browser: Browser, joining_page: str, api: Chat, how: str
 ) -> None:
@@ -101,6 +102,7 @@ def test_what_a_tab_sends_before_it_closes_is_delivered(browser: Browser, joinin
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.slow
 def test_a_browser_that_quits_or_is_killed_invokes_disconnect(
     joining_page: str, api: Chat, how: signal.Signals, tmp_path: Path
 ) -> None:

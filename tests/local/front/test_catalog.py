@@ -149,6 +149,7 @@ def test_a_route_that_is_taken_away_is_gone_for_them_soon(target: ChatopsTarget)
         assert eventually(is_forbidden)
 
 
+@pytest.mark.slow
 def test_a_route_that_is_not_deployed_stays_so_when_the_front_starts_again(
     target: ChatopsTarget, tmp_path: Path
 ) -> None:
@@ -165,6 +166,7 @@ def test_a_route_that_is_not_deployed_stays_so_when_the_front_starts_again(
         assert eventually(lambda: route_of(again, "later") == "later")
 
 
+@pytest.mark.slow
 def test_the_snapshots_of_an_api_go_with_it(target: ChatopsTarget, tmp_path: Path) -> None:
     folder = tmp_path / "state"
     with front(target.aws, tmp_path, "--state-dir", str(folder)) as url:

@@ -26,6 +26,7 @@ def join(chat: Chat) -> tuple[RawClient, str]:
 
 
 @pytest.mark.parametrize("end", ["FIN", "FIN and RST", "RST"])
+@pytest.mark.slow
 def test_each_of_eight_clients_that_leave_without_a_close_frame_invokes_disconnect(
     target: ChatopsTarget, tmp_path: Path, end: str
 ) -> None:
@@ -101,6 +102,7 @@ def test_what_was_sent_before_the_backend_closes_is_delivered(chat: Chat) -> Non
             assert json.loads(chat.sink.event("MESSAGE", joined.id)["body"])["words"] == "last"
 
 
+@pytest.mark.slow
 def test_the_end_of_the_process_invokes_disconnect_for_a_client_that_does_not_answer(
     target: ChatopsTarget, tmp_path: Path
 ) -> None:

@@ -131,6 +131,7 @@ def test_many_requests_go_over_one_connection(target: ChatopsTarget) -> None:
     connection.close()
 
 
+@pytest.mark.slow
 def test_two_hundred_clients_come_at_once(chat: Chat) -> None:
     ready = threading.Barrier(200)
 
@@ -165,6 +166,7 @@ def test_its_end_is_told_to_the_clients_and_to_the_disconnect_route(target: Chat
         assert ending.wait(10) == 0
 
 
+@pytest.mark.slow
 def test_a_function_that_still_runs_does_not_hold_up_its_end(target: ChatopsTarget, tmp_path: Path) -> None:
     with process(target.aws, tmp_path) as (ending, url):
         chat = deploy(target.aws, Shape((Route("$connect"), Route("say"))), target.sink, url + "/{api}")
@@ -175,6 +177,7 @@ def test_a_function_that_still_runs_does_not_hold_up_its_end(target: ChatopsTarg
         assert ending.wait(8) == 0
 
 
+@pytest.mark.slow
 def test_when_it_crashed_the_stack_is_there_and_the_old_connections_are_gone(
     target: ChatopsTarget, tmp_path: Path
 ) -> None:
@@ -190,6 +193,7 @@ def test_when_it_crashed_the_stack_is_there_and_the_old_connections_are_gone(
             assert post(again, joined.id) == "410 GoneException"
 
 
+@pytest.mark.slow
 def test_disconnects_are_left_out_when_that_is_asked_for(target: ChatopsTarget, tmp_path: Path) -> None:
     """https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html"""
     with front(target.aws, tmp_path, "--drop-disconnects") as url:
@@ -200,6 +204,7 @@ def test_disconnects_are_left_out_when_that_is_asked_for(target: ChatopsTarget, 
             chat.sink.event("DISCONNECT", joined.id, limit=1)
 
 
+@pytest.mark.slow
 def test_without_the_local_aws_it_says_so_and_goes_on(target: ChatopsTarget, tmp_path: Path) -> None:
     with ExitStack() as local:
         aws = local.enter_context(local_aws(tmp_path))
@@ -234,6 +239,7 @@ def test_an_answer_over_128_kb_is_an_internal_server_error(chat: Chat) -> None:
         assert "Internal server error" in joined.hears()
 
 
+@pytest.mark.slow
 def test_a_clock_that_runs_faster_leaves_functions_their_time(target: ChatopsTarget, tmp_path: Path) -> None:
     with front(target.aws, tmp_path, "--time-scale", "0.01") as url:
         chat = deploy(target.aws, Shape(), target.sink, url + "/{api}")

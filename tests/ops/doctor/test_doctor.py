@@ -104,6 +104,7 @@ def test_it_is_plain_in_a_pipe_and_each_finding_ends_with_what_mends_it(proxy: P
 
 
 @pytest.mark.e2e
+@pytest.mark.slow
 def test_what_somebody_saw_is_told_with_its_causes_first(proxy: Proxy, stack: Stack) -> None:
     document = json.loads(run(proxy, stack, "--json", "--saw", '{"message": "Internal server error"}').stdout)
     first, second = document["findings"][:2]
@@ -114,6 +115,7 @@ def test_what_somebody_saw_is_told_with_its_causes_first(proxy: Proxy, stack: St
 
 
 @pytest.mark.e2e
+@pytest.mark.slow
 def test_escape_sequences_in_a_log_are_shown_and_not_obeyed(proxy: Proxy, stack: Stack) -> None:
     say(stack, "[ERROR] boom \x1b[2Jgone \u202e")
     shown = run(proxy, stack)

@@ -51,6 +51,7 @@ def test_the_root_user_is_a_warning() -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.slow
 def test_a_flag_that_overrules_the_config_is_told(proxy: Proxy, stack: Stack) -> None:
     stack.config.file.write_text(SMALL + "region: us-east-1\n")
     document = json.loads(run(proxy, stack, "--json").stdout)

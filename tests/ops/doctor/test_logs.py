@@ -34,6 +34,7 @@ def unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.slow
 def test_what_was_said_before_the_last_change_is_a_note_and_no_error(stack: Stack) -> None:
     say(stack, "Task timed out after 29.00 seconds", ago=5)
     say(stack, "Task timed out after 29.00 seconds", ago=0, function="websocket-connect")
@@ -65,6 +66,7 @@ def test_a_change_of_another_day_is_told_with_its_date() -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.slow
 def test_what_has_not_come_back_for_a_while_is_only_a_warning(stack: Stack, unchanged: None) -> None:
     say(stack, "Task timed out after 29.00 seconds", ago=logs.RECENT + 60)
     (found,) = bad(examine(lambda: again(stack)))
@@ -73,6 +75,7 @@ def test_what_has_not_come_back_for_a_while_is_only_a_warning(stack: Stack, unch
 
 
 @pytest.mark.e2e
+@pytest.mark.slow
 def test_what_was_said_before_the_time_that_is_asked_for_is_not_told(stack: Stack, unchanged: None) -> None:
     say(stack, "Task timed out after 29.00 seconds", ago=7200)
     assert bad(examine(lambda: again(stack), since=3600)) == []
@@ -80,6 +83,7 @@ def test_what_was_said_before_the_time_that_is_asked_for_is_not_told(stack: Stac
 
 
 @pytest.mark.e2e
+@pytest.mark.slow
 def test_a_log_that_takes_too_long_to_search_is_told(
     proxy: Proxy, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

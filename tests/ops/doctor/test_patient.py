@@ -39,6 +39,7 @@ def test_a_key_that_does_not_exist_is_an_error_with_its_causes(proxy: Proxy, tmp
     assert "the region is not enabled for this account" in found.why
 
 
+@pytest.mark.slow
 def test_a_wrong_config_or_region_is_a_finding_and_no_crash(proxy: Proxy, stack: Stack) -> None:
     stack.config.file.write_text("stakc: x\n")
     broken = run(proxy, stack, "--json")
@@ -52,6 +53,7 @@ def test_a_wrong_config_or_region_is_a_finding_and_no_crash(proxy: Proxy, stack:
     assert json.loads(lost.stdout)["findings"][0]["what"] == "No region is chosen"
 
 
+@pytest.mark.slow
 def test_a_handler_that_cannot_be_packed_is_an_error(proxy: Proxy, stack: Stack) -> None:
     broken = stack.config.file.with_name("broken.py")
     broken.write_text("def lambda_handler(:\n")

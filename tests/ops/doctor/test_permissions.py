@@ -34,6 +34,7 @@ def user(aws: Aws, *actions: str) -> Aws:
     return Aws(REGION, endpoint_url=aws.endpoint_url, keys=(key["AccessKeyId"], key["SecretAccessKey"]))
 
 
+@pytest.mark.slow
 def test_an_operator_who_may_do_everything_is_told_so(stack: Stack) -> None:
     other = Stack(stack.config, user(stack.aws, "*"))
     diagnosis = examine(lambda: other)
@@ -65,6 +66,7 @@ def test_the_actions_that_an_operator_lacks_are_named_with_what_needs_them(stack
     assert found.hint == "chatops policy --for deploy"
 
 
+@pytest.mark.slow
 def test_who_may_not_simulate_is_told_plainly_and_no_more(stack: Stack) -> None:
     other = Stack(stack.config, user(stack.aws, "sts:*", "apigateway:GET", "tag:GetResources", "iam:ListRoles"))
     diagnosis = examine(lambda: other)

@@ -12,6 +12,7 @@ from chatops.ops.doctor import examine
 from chatops.ops.doctor.finding import Severity
 from chatops.stack import Stack
 
+from ...sizes import every
 from ..stand_ins import REGION, SMALL, stack_of, up
 from .breakages import (
     ERROR,
@@ -82,7 +83,9 @@ BROKEN_AND_MENDED_BY_UP: list[tuple[Callable[[Stack], None], Severity, str, str]
 
 
 @pytest.mark.parametrize(
-    ("breaks", "severity", "what", "why"), BROKEN_AND_MENDED_BY_UP, ids=lambda one: getattr(one, "__name__", "")
+    ("breaks", "severity", "what", "why"),
+    every(5, BROKEN_AND_MENDED_BY_UP),
+    ids=lambda one: getattr(one, "__name__", ""),
 )
 def test_what_is_broken_is_found_alone_and_gone_after_the_command_that_mends_it(
     stack: Stack, breaks: Callable[[Stack], None], severity: Severity, what: str, why: str
