@@ -60,6 +60,14 @@ def _offline() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _models_are_read_once() -> None:
+    if "botocore" in sys.modules:
+        from . import models
+
+        models.cache()
+
+
 def _open(url: str) -> bool:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

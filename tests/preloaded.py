@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import pkgutil
 import resource
 from contextlib import suppress
 
-import botocore.loaders
 import botocore.retries.standard
 import botocore.session
 
 import chatops.aws
 from chatops.cli import main
+
+from . import models
 
 __all__ = ["hurry", "limit_memory", "main"]
 
@@ -42,20 +42,11 @@ for _name in LATE:
         importlib.import_module(_name)
 
 
-def _read_models_once() -> None:
-    files, models = botocore.loaders.JSONFileLoader, botocore.loaders.Loader
-    read, names = files.load_file, models.list_available_services
-    data = functools.cache(lambda path: read(files(), path))
-    services = functools.cache(lambda kind: names(botocore.loaders.create_loader(), kind))
-    files.load_file = lambda self, path: data(path)
-    models.list_available_services = lambda self, type_name: services(type_name)
-    session = botocore.session.Session()
-    session.set_credentials("test", "test")
-    for service in SERVICES:
-        session.create_client(service, region_name="us-east-1")
-
-
-_read_models_once()
+models.cache()
+_session = botocore.session.Session()
+_session.set_credentials("test", "test")
+for _service in SERVICES:
+    _session.create_client(_service, region_name="us-east-1")
 
 
 def limit_memory(count: int) -> None:
