@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from chatops import cli, extras
 from chatops.errors import WRONG_USAGE, UsageError, explain
+from tests.sizes import every
 
 from .test_house import COMMANDS, ROOT, RUNNABLE, imports, sources
 
@@ -111,7 +112,9 @@ def test_a_command_that_connects_asks_for_its_extra_before_anything_else(
     assert package in told["why"] and "[chat]" in told["what"]
 
 
-@pytest.mark.parametrize("package", sorted({one for packages in extras.PACKAGES.values() for one in packages}))
+@pytest.mark.parametrize(
+    "package", every(3, sorted({one for packages in extras.PACKAGES.values() for one in packages}))
+)
 def test_a_process_without_a_package_ends_with_one_clear_error(package: str, tmp_path: Path) -> None:
     command = ["chat"] if package == "prompt_toolkit" else ["up", "--local"]
     ended = subprocess.run(

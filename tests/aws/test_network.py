@@ -486,6 +486,7 @@ def test_a_server_without_tls_ends_the_call_at_once(server: Server) -> None:
     assert "does not speak TLS" in told.why
 
 
+@pytest.mark.slow
 def test_a_server_that_fails_for_ever_is_retried_for_a_while_with_progress(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -499,6 +500,7 @@ def test_a_server_that_fails_for_ever_is_retried_for_a_while_with_progress(
     assert any("HTTP 503, retrying (0 s, 1 s left)" in one for one in reports), reports
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers_ends_the_call(silent_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "READ_SECONDS", 0.05)
     monkeypatch.setattr(attempts, "RETRY_SECONDS", 1.5)

@@ -147,6 +147,7 @@ TOO_MUCH = {
 
 
 @pytest.mark.parametrize(("text", "told"), TOO_MUCH.values(), ids=TOO_MUCH)
+@pytest.mark.slow
 def test_more_than_any_config_has_is_told_with_its_line(text: str, told: str) -> None:
     assert the_problem(text).startswith(told)
 
@@ -287,6 +288,7 @@ LONG_CODE = {
 
 
 @pytest.mark.parametrize("code", LONG_CODE.values(), ids=LONG_CODE)
+@pytest.mark.slow
 def test_no_code_makes_an_error_long(code: str) -> None:
     Path("h.py").write_text(code)
     text = "functions: {f: {source: h.py}}\nwebsocket: {routes: {x: f}}\nhttp_apis: {}\n"

@@ -21,6 +21,7 @@ import pytest
 import websockets.sync.client as websockets
 
 from ..forked import Finished
+from ..sizes import every
 from .conftest import Chatops, Kept
 
 PATIENCE = 30.0
@@ -139,6 +140,7 @@ def test_a_line_through_a_pipe_reaches_everybody_and_comes_back(stack: Chatops, 
     assert [other.recv(timeout=20) for _ in range(2)] == [f"<은정> 안녕 {FAMILY}", "<은정> second"]
 
 
+@pytest.mark.slow
 def test_without_a_name_it_is_the_login_name(stack: Chatops) -> None:
     assert piped(replace(stack, environment={"LOGNAME": "yu"}), "hi\n").out == "<yu> hi\n"
 
@@ -156,6 +158,7 @@ def test_json_is_a_document_for_each_message_and_nothing_else(stack: Chatops) ->
     assert message == {"event": "message", "author": "a", "text": "hi\x1b[31m", "own": True}
 
 
+@pytest.mark.slow
 def test_a_line_that_cannot_be_sent_is_exit_1_and_the_others_are_sent(stack: Chatops) -> None:
     done = piped(stack, "x" * 140_000 + "\nfine\n", "--nick", "a")
     assert done.code == 1
@@ -180,6 +183,7 @@ def test_a_closed_chat_lets_the_operator_in(stack: Chatops, tmp_path: Path) -> N
         closed.local("down", "--yes")
 
 
+@pytest.mark.slow
 def test_a_name_that_cannot_travel_is_wrong_usage(stack: Chatops) -> None:
     for name in ("a<b", "", "a\x1b[31m"):
         refused = piped(stack, "hi\n", "--nick", name)
@@ -267,6 +271,7 @@ def test_what_is_being_typed_is_not_torn_by_what_arrives(
     assert other.recv(timeout=20) == f"<은정> {typed} 끝"
 
 
+@pytest.mark.slow
 def test_the_cursor_is_right_behind_emoji_of_several_characters(terminal: Callable[..., Terminal]) -> None:
     one = terminal("--nick", "a")
     one.type(f"x{FAMILY}👋🏽")
@@ -278,6 +283,7 @@ def test_the_cursor_is_right_behind_emoji_of_several_characters(terminal: Callab
     one.sees("<a> x!👨")
 
 
+@pytest.mark.slow
 def test_escape_sequences_are_shown_and_never_reach_the_terminal(
     terminal: Callable[..., Terminal], connect: Callable[[], Any]
 ) -> None:
@@ -308,7 +314,7 @@ def test_the_commands_do_what_help_says(terminal: Callable[..., Terminal], conne
     assert one.ends() == 0
 
 
-@pytest.mark.parametrize(("key", "code"), [("\x04", 0), ("\x03", 130)])
+@pytest.mark.parametrize(("key", "code"), every(2, [("\x03", 130), ("\x04", 0)]))
 def test_ctrl_d_and_ctrl_c_leave(terminal: Callable[..., Terminal], key: str, code: int) -> None:
     one = terminal("--nick", "a")
     one.type(key)

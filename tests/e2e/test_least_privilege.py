@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from ..sizes import every
 from .conftest import REGION, Boto, Chatops
 
 TABLE = "websocket-connections"
@@ -71,7 +72,7 @@ def test_connect_needs_put_item(stack: Stack, connect: Callable[[], Any]) -> Non
     assert len(stack.rows()) == let_in
 
 
-@pytest.mark.parametrize("allowed", [True, False])
+@pytest.mark.parametrize("allowed", every(2, [True, False]))
 def test_disconnect_needs_delete_item(stack: Stack, allowed: bool) -> None:
     stack.put("one")
     if not allowed:
@@ -80,7 +81,7 @@ def test_disconnect_needs_delete_item(stack: Stack, allowed: bool) -> None:
     assert stack.rows() == (set() if allowed else {"one"})
 
 
-@pytest.mark.parametrize("allowed", [True, False])
+@pytest.mark.parametrize("allowed", every(2, [True, False]))
 @pytest.mark.slow
 def test_send_needs_delete_item_to_clear_a_stale_row(stack: Stack, allowed: bool) -> None:
     stack.put("L0SM9cOFvHcCIhw=")
@@ -91,7 +92,7 @@ def test_send_needs_delete_item_to_clear_a_stale_row(stack: Stack, allowed: bool
     assert stack.rows() == (set() if allowed else {"L0SM9cOFvHcCIhw="})
 
 
-@pytest.mark.parametrize("action", ["dynamodb:Scan", "execute-api:ManageConnections"])
+@pytest.mark.parametrize("action", every(2, ["dynamodb:Scan", "execute-api:ManageConnections"]))
 def test_send_needs_scan_and_manage_connections(stack: Stack, connect: Callable[[], Any], action: str) -> None:
     listener = connect()
     message = json.dumps({"action": "sendMessage", "message": "hi"})

@@ -60,6 +60,7 @@ def test_it_starts_on_loopback_and_stops(fresh: Chatops) -> None:
     assert fresh.must("local", "status", "--json").last["running"] is False
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_left_to_its_owner(fresh: Chatops) -> None:
     with socket.socket() as stranger:
         stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -199,6 +200,7 @@ def test_both_commands_deploy_and_what_is_saved_meanwhile_is_live_too(fresh: Cha
     assert watching.returncode == 130
 
 
+@pytest.mark.slow
 def test_a_saved_handler_is_live_in_a_moment_and_connections_are_kept(fresh: Chatops) -> None:
     shutil.copytree(ROOT / "handlers", fresh.folder / "handlers", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "config.yaml", fresh.folder)
@@ -277,6 +279,7 @@ def test_a_damaged_state_file_is_told_by_status_and_stop_ends_what_runs(fresh: C
     assert fresh.must("local", "status").err == ""
 
 
+@pytest.mark.slow
 def test_the_users_own_credentials_go_nowhere_near_the_local_aws(fresh: Chatops) -> None:
     fresh.environment = {
         "AWS_PROFILE": "does-not-exist",

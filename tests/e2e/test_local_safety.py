@@ -342,6 +342,7 @@ def test_the_state_file_leads_to_loopback_only(chatops: Chatops, boto: Boto, els
     assert {urlsplit(one["url"]).hostname for one in told["fronts"].values()} <= {"127.0.0.1"}
 
 
+@pytest.mark.slow
 def test_documents_of_local_runs_hold_the_local_account(connect: Callable[[], Any], deployed: Chatops) -> None:
     connect()
     assert json.loads(deployed.must("status", "--local", "--json").out)["account"] == "000000000000"

@@ -171,6 +171,7 @@ def test_a_beginning_that_several_connections_share_is_wrong_usage(stack: Chatop
     assert len(refused.documents) == 1
 
 
+@pytest.mark.slow
 def test_following_shows_what_comes_and_ctrl_c_ends_it_quietly(stack: Chatops, boto: Boto) -> None:
     write(boto, SEND, "before")
     with following(stack) as tail:

@@ -20,6 +20,7 @@ import pytest
 import websockets.sync.client as websockets
 from websockets.exceptions import ConnectionClosed
 
+from ..sizes import every
 from .conftest import REGION, Boto, Chatops
 
 TABLE = "websocket-connections"
@@ -117,6 +118,7 @@ def test_kick_tells_how_many_it_is_about_to_close(deployed: Chatops, connect: Ca
     assert finished.out == "Closed 1 connections; 0 were gone already.\n"
 
 
+@pytest.mark.slow
 def test_a_limit_lists_some_and_counts_all_and_without_probing_nobody_is_asked(
     deployed: Chatops, boto: Boto, connect: Callable[[], Any]
 ) -> None:
@@ -171,6 +173,7 @@ def test_send_reaches_all_or_one_and_counts_the_gone(deployed: Chatops, boto: Bo
     assert deployed.run("send", "hello?", "--to", "gone=", "--local").code == 1
 
 
+@pytest.mark.slow
 def test_status_watch_marks_who_comes_and_who_goes(deployed: Chatops, connect: Callable[[], Any]) -> None:
     process = deployed.start("status", "--watch", "--local", "--json")
     assert process.stdout
@@ -184,6 +187,7 @@ def test_status_watch_marks_who_comes_and_who_goes(deployed: Chatops, connect: C
     assert process.returncode == 130
 
 
+@pytest.mark.slow
 def test_status_fits_80_columns_and_shows_hostile_text_harmlessly(deployed: Chatops, boto: Boto) -> None:
     put(boto, "\x1b[2Jevil")
     terminal = pexpect.spawn(
@@ -305,7 +309,8 @@ def test_the_summary_of_an_up_with_smoke_stands_last(chatops: Chatops) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["status", "status --watch", "url", "send hi", "kick --all", "chat", "smoke", "logs -f", "metrics"]
+    "command",
+    every(4, ["status", "status --watch", "url", "send hi", "kick --all", "chat", "smoke", "logs -f", "metrics"]),
 )
 def test_in_a_region_without_the_stack_every_command_says_so_and_names_find(chatops: Chatops, command: str) -> None:
     # Where other tests have had functions there are measurements of them, which `metrics` shows.

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import websockets.sync.client as websockets
 import yaml
 
@@ -27,6 +28,7 @@ def merged(into: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
     return into
 
 
+@pytest.mark.slow
 def test_the_route_of_the_docs_echoes_to_its_sender_alone_and_goes_with_its_lines(chatops: Chatops, boto: Boto) -> None:
     chatops.must("init")
     (chatops.folder / "handlers" / "echo.py").write_text(block("python"), encoding="utf-8")

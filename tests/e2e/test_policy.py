@@ -342,6 +342,7 @@ def test_each_method_of_the_connections_is_needed(bench: Bench) -> None:
         assert refusal(lambda left=left: operate(bench, bench.holder(left)))  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_who_observes_or_operates_cannot_change_the_stack(bench: Bench) -> None:
     up(bench.root)
     for group in ("observe", "operate"):

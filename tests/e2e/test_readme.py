@@ -17,11 +17,13 @@ import yaml
 
 from chatops import config
 
+from ..sizes import every
 from .conftest import Chatops
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.ko.md")
 readme = pytest.mark.parametrize("readme", READMES)
+quick_readme = pytest.mark.parametrize("readme", every(2, READMES))
 
 
 def blocks(readme: str, language: str) -> list[list[str]]:
@@ -56,7 +58,7 @@ def test_both_readmes_show_the_same_commands_and_the_same_config() -> None:
     ]
 
 
-@readme
+@quick_readme
 def test_the_first_block_installs_deploys_and_tests(readme: str, folder: Chatops) -> None:
     local, test = commands(blocks(readme, "sh")[0])
     assert (local, test) == ("make local", "make test")
@@ -78,7 +80,7 @@ def test_the_first_block_installs_deploys_and_tests(readme: str, folder: Chatops
     assert "pytest" in told.stdout
 
 
-@readme
+@quick_readme
 def test_the_session_of_wscat_goes_as_it_is_shown(readme: str, folder: Chatops, wscat: str) -> None:
     folder.local("up")
     command, *lines = blocks(readme, "sh")[1]
@@ -99,7 +101,7 @@ def test_the_session_of_wscat_goes_as_it_is_shown(readme: str, folder: Chatops, 
         terminal.close(force=True)
 
 
-@readme
+@quick_readme
 def test_the_commands_for_aws_work_on_the_local_one(readme: str, folder: Chatops) -> None:
     _, *rest = commands(blocks(readme, "sh")[2])
     assert [one.split()[1] for one in rest] == ["up", "smoke", "status", "down"]

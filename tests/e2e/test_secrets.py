@@ -39,6 +39,7 @@ def files(*folders: Path) -> Iterator[Path]:
         yield from (one for one in folder.rglob("*") if one.is_file())
 
 
+@pytest.mark.slow
 def test_a_whole_debug_run_writes_no_secret_but_the_invite(debugged: Chatops) -> None:
     runs: list[Finished] = []
 
@@ -71,6 +72,7 @@ def test_a_whole_debug_run_writes_no_secret_but_the_invite(debugged: Chatops) ->
     assert not CANARY.search(invite.out + invite.err)
 
 
+@pytest.mark.slow
 def test_a_run_with_the_keys_of_a_user_writes_neither(debugged: Chatops, boto: Boto) -> None:
     iam = boto.client("iam")
     iam.create_user(UserName="secretive")

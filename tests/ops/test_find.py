@@ -241,6 +241,7 @@ def test_it_says_which_region_is_meant_and_where_to_go(proxy: Proxy, aws: Aws, t
     assert "\x1b" not in shown.stdout
 
 
+@pytest.mark.slow
 def test_no_region_is_needed_to_look_in_all_of_them(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:
     up(stack_of(tmp_path, aws.elsewhere(ELSEWHERE)))
     shown = run(proxy, tmp_path)

@@ -127,6 +127,7 @@ def test_more_than_five_hundred_queries_are_divided(proxy: Proxy, aws: Aws) -> N
     assert not measured.is_empty
 
 
+@pytest.mark.slow
 def test_what_has_no_data_says_so_in_text_and_json(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:
     stack = up(stack_of(tmp_path, aws))
     shown = run(proxy, "--config", str(stack.config.file))
@@ -158,6 +159,7 @@ def test_an_api_of_somebody_elses_with_our_name_is_not_plotted(proxy: Proxy, aws
     assert not [one for one in document["series"] if one["resource"].startswith("websocket_api.")]
 
 
+@pytest.mark.slow
 def test_a_running_stack_is_shown_at_80_columns_without_colour(proxy: Proxy, aws: Aws, tmp_path: Path) -> None:
     stack = up(stack_of(tmp_path, aws))
     live = stack.websocket.observe(aws, lambda _: None)

@@ -218,6 +218,7 @@ def made_in(name: str) -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_items_are_read_and_deleted_in_one_module_which_takes_owned_tables_only() -> None:
     assert made_in("OwnedTable") == {"chatops.resources.table"}
     assert made_in("delete_item") == {"chatops.ops.connections"}

@@ -80,14 +80,15 @@ CASES = [
 ]
 
 
-def _everywhere() -> Iterator[Any]:
+def _everywhere(*marks: pytest.MarkDecorator) -> Iterator[Any]:
     for case in CASES:
         for where in case.where:
-            local = pytest.mark.e2e if where == "ministack" else ()
+            local = (pytest.mark.e2e, *marks) if where == "ministack" else ()
             yield pytest.param(case, where, id=f"{case.kind.__name__}-{where}", marks=local)
 
 
 every_kind = pytest.mark.parametrize(("case", "aws"), list(_everywhere()), indirect=["aws"])
+killed = pytest.mark.parametrize(("case", "aws"), list(_everywhere(pytest.mark.slow)), indirect=["aws"])
 
 
 @pytest.fixture
@@ -205,7 +206,7 @@ def test_one_that_nobody_owns_is_blocked_and_with_adopt_becomes_ours_as_it_shoul
     assert plan(aws, resource).in_sync
 
 
-@every_kind
+@killed
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_creation_that_is_killed_at_any_call_is_finished_by_the_next_run(
     case: Case, aws: StandAws, moment: str
@@ -227,7 +228,7 @@ def test_a_creation_that_is_killed_at_any_call_is_finished_by_the_next_run(
         assert live(aws, resource) is None
 
 
-@every_kind
+@killed
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_deletion_that_is_killed_at_any_call_is_finished_by_the_next_run(
     case: Case, aws: StandAws, moment: str

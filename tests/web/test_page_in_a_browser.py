@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from tests.sizes import every
 from tests.test_hostile_text import CORPUS, dangerous
 
 from .conftest import Chat, OpenPage
@@ -173,6 +174,7 @@ def test_markup_stays_text(open_page: OpenPage, wscat: ClientConnection) -> None
     assert page.locator("main img, main iframe, main script, main style, main svg, main a").count() == 0
 
 
+@pytest.mark.slow
 def test_hidden_characters_are_spelled_out(open_page: OpenPage, wscat: ClientConnection) -> None:
     page = open_page()
     broadcast(wscat, "photo\u202egpj.exe")
@@ -183,6 +185,7 @@ def test_hidden_characters_are_spelled_out(open_page: OpenPage, wscat: ClientCon
     assert messages(page, "nobody").locator(".name bdi").inner_text() == "⟨U+3164⟩"
 
 
+@pytest.mark.slow
 def test_text_that_means_harm_is_shown_by_the_page_without_a_character_that_hides_or_turns_it(
     open_page: OpenPage, wscat: ClientConnection
 ) -> None:
@@ -222,8 +225,8 @@ def test_nothing_makes_the_page_scroll_sideways(width: int, open_page: OpenPage,
         assert page.evaluate(f"{box}.scrollWidth - {box}.clientWidth") <= 0, box
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("theme", every(2, ["light", "dark"]))
+@pytest.mark.parametrize("width", every(2, [360, 1280]))
 def test_axe_finds_no_serious_violation(
     theme: str, width: int, open_page: OpenPage, chat: Chat, wscat: ClientConnection, axe: str
 ) -> None:
@@ -305,6 +308,7 @@ def test_the_enter_that_ends_the_name_writes_nothing_into_the_message(open_page:
     assert page.locator("textarea").input_value() == ""
 
 
+@pytest.mark.slow
 def test_where_the_system_forces_its_colours_the_focused_field_has_an_outline(open_page: OpenPage) -> None:
     page = open_page(forced_colors="active")
     for around, field in ((".field", "textarea"), (".nick", "input")):

@@ -91,6 +91,7 @@ def test_a_tab_that_is_closed_or_reloaded_or_left_invokes_disconnect(
     context.close()
 
 
+@pytest.mark.slow
 def test_what_a_tab_sends_before_it_closes_is_delivered(browser: Browser, joining_page: str, api: Chat) -> None:
     context = browser.new_context()
     for _ in range(8):

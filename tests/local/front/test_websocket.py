@@ -272,6 +272,7 @@ def ping(client: RawClient, seconds: float, done: Callable[[], bool]) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_pongs_to_a_client_that_never_reads_are_bounded() -> None:
     async def test() -> None:
         async with serving(Gateway()) as served:
