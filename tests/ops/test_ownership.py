@@ -27,6 +27,7 @@ from chatops.ops.doctor import logs as doctor_logs
 from chatops.ops.policy import GROUPS
 from chatops.stack import Stack
 
+from ..sizes import every
 from ..test_house import ROOT, name_of, sources
 
 SEOUL, OURS = "ap-northeast-2", "websocket-chat"
@@ -110,7 +111,7 @@ def run(*arguments: str) -> tuple[int, dict[str, Any]]:
     return ended.exit_code, json.loads(ended.stdout.splitlines()[-1])
 
 
-every_command = pytest.mark.parametrize("words", [words for several in COMMANDS.values() for words in several])
+every_command = pytest.mark.parametrize("words", every(2, (one for several in COMMANDS.values() for one in several)))
 
 
 @pytest.mark.parametrize("owner", FOREIGN)

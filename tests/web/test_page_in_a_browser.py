@@ -259,6 +259,7 @@ def serious(page: "Page", axe: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_an_input_methods_enter_does_not_send_half_a_syllable(open_page: OpenPage, wscat: ClientConnection) -> None:
     page = open_page("은정")
     keyboard = page.context.new_cdp_session(page)
@@ -283,6 +284,7 @@ def test_shift_enter_starts_a_new_line(open_page: OpenPage, wscat: ClientConnect
     assert wscat.recv(timeout=15) == "<은정> 하나\n둘"
 
 
+@pytest.mark.slow
 def test_the_page_is_used_with_the_keyboard_alone(open_page: OpenPage) -> None:
     page = open_page()
     focused = "document.activeElement.matches"

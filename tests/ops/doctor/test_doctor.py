@@ -69,6 +69,7 @@ def test_the_checks_are_made_at_the_same_time(proxy: Proxy, stack: Stack) -> Non
 
 
 @pytest.mark.e2e
+@pytest.mark.slow
 def test_it_exits_with_one_only_when_something_is_broken(proxy: Proxy, stack: Stack) -> None:
     assert run(proxy, stack).exit_code == 0
     change_a_timeout(stack)
