@@ -250,6 +250,7 @@ def test_two_terminals_and_a_websocket_client_talk(
     one.until("empty below", lambda: [line for line in one.lines if line][-2:] == ["-- connected", "<은정>"])
 
 
+@pytest.mark.slow
 def test_what_is_being_typed_is_not_torn_by_what_arrives(
     terminal: Callable[..., Terminal], connect: Callable[[], Any]
 ) -> None:
@@ -315,6 +316,7 @@ def test_the_commands_do_what_help_says(terminal: Callable[..., Terminal], conne
 
 
 @pytest.mark.parametrize(("key", "code"), every(2, [("\x03", 130), ("\x04", 0)]))
+@pytest.mark.slow
 def test_ctrl_d_and_ctrl_c_leave(terminal: Callable[..., Terminal], key: str, code: int) -> None:
     one = terminal("--nick", "a")
     one.type(key)

@@ -49,6 +49,7 @@ def test_a_wrong_config_lists_every_problem_with_its_line(remote: Chatops) -> No
     assert "config.yaml:3: table.name: must be text" in refused.last["why"]
 
 
+@pytest.mark.slow
 def test_up_goes_on_without_a_terminal_and_down_refuses_without_yes(remote: Chatops, boto: Boto) -> None:
     created = remote.run("up", "--region", REGION, "--json")
     assert created.code == 0, created.err

@@ -38,6 +38,7 @@ def fresh(tmp_path: Path) -> Iterator[Chatops]:
     command.must("local", "stop")
 
 
+@pytest.mark.slow
 def test_it_starts_on_loopback_and_stops(fresh: Chatops) -> None:
     assert fresh.must("local", "status", "--json").last["running"] is False
     fresh.must("local", "start")

@@ -389,6 +389,7 @@ def operator(chatops: Chatops, boto: Boto) -> Iterator[Callable[..., Chatops]]:
     iam.delete_user(UserName=USER)
 
 
+@pytest.mark.slow
 def test_a_user_who_holds_only_the_printed_policy_runs_up_status_kick_and_down(
     operator: Callable[..., Chatops], boto: Boto
 ) -> None:

@@ -203,6 +203,7 @@ def test_up_from_nothing_survives_a_kill_at_every_write(bench: Bench, points: sl
     counts("kill points of `up` from nothing", **tried)
 
 
+@pytest.mark.slow
 @ends
 def test_up_over_a_change_of_everything_survives_a_kill_at_every_write(
     bench: Bench, points: slice, counts: Counts

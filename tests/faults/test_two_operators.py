@@ -33,9 +33,8 @@ def both(bench: Bench, *commands: tuple[str, str], faults: tuple[Fault, ...] = (
     return ended, trace
 
 
-@pytest.mark.parametrize(
-    "attempt", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("attempt", range(3))
 def test_two_first_up_at_once_leave_exactly_one_stack(bench: Bench, file: str, attempt: int) -> None:
     bench.up(file)
     expected = bench.inventory()

@@ -44,6 +44,7 @@ def not_in_sync(bench: Bench, file: str) -> set[str]:
 
 
 @pytest.mark.parametrize("seed", seeds())
+@pytest.mark.slow
 def test_when_a_fifth_of_all_calls_fails_a_run_ends_truly_and_the_next_ends_right(bench: Bench, seed: int) -> None:
     before, after = bench.write(SMALL, "before.yaml"), bench.write(AFTER, "after.yaml")
     for file in (before, after):

@@ -227,7 +227,7 @@ def by_hand(name: str, target: Target, evil: str) -> Callable[[Page], Any]:
     return lambda page: page.goto(f"{evil}/redirect?to={quote(url, safe='')}")
 
 
-@pytest.mark.parametrize("name", every(5, VECTORS))
+@pytest.mark.parametrize("name", every(12, VECTORS))
 def test_no_request_of_a_page_reaches_ministack(chromium: Browser, target: Target, evil: str, name: str) -> None:
     context = chromium.new_context()
     try:

@@ -227,6 +227,7 @@ def test_nothing_makes_the_page_scroll_sideways(width: int, open_page: OpenPage,
 
 @pytest.mark.parametrize("theme", every(2, ["light", "dark"]))
 @pytest.mark.parametrize("width", every(2, [360, 1280]))
+@pytest.mark.slow
 def test_axe_finds_no_serious_violation(
     theme: str, width: int, open_page: OpenPage, chat: Chat, wscat: ClientConnection, axe: str
 ) -> None:

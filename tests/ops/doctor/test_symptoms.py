@@ -206,7 +206,7 @@ PROVOKED_IN_LOGS: list[tuple[str, Callable[[Stack], None]]] = [
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize(("name", "provoke"), every(3, PROVOKED_IN_LOGS), ids=[name for name, _ in PROVOKED_IN_LOGS])
+@pytest.mark.parametrize(("name", "provoke"), every(6, PROVOKED_IN_LOGS), ids=[name for name, _ in PROVOKED_IN_LOGS])
 def test_the_doctor_finds_it_in_a_functions_log_with_its_cause_and_cure(
     stack: Stack, name: str, provoke: Callable[[Stack], None]
 ) -> None:
@@ -361,7 +361,7 @@ PROVOKED_ELSEWHERE: list[tuple[str, Callable[[Stack, Proxy], str]]] = [
 @pytest.mark.e2e
 @pytest.mark.parametrize(
     ("name", "provoke"),
-    every(3, PROVOKED_ELSEWHERE),
+    every(6, PROVOKED_ELSEWHERE),
     ids=[f"{name} {one.__name__}" for name, one in PROVOKED_ELSEWHERE],
 )
 def test_what_a_client_or_aws_says_is_recognised(
