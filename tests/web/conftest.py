@@ -55,7 +55,9 @@ class ImitatedApi:
 
     def __init__(self) -> None:
         self.connections: set[ServerConnection] = set()
-        self.lock = threading.Lock()
+        self.arriving: set[ServerConnection] = set()
+        """Those whose handshake is under way: a page may know that it is open before this server does."""
+        self.lock = threading.Condition()
         self.is_cut = False
         self.answers: list[str] = []
         self.server: Server = serve(
@@ -66,11 +68,17 @@ class ImitatedApi:
         self.thread.start()
 
     def refuse(self, connection: ServerConnection, request: Request) -> Response | None:
-        return connection.respond(503, "cut") if self.is_cut else None
+        if self.is_cut:
+            return connection.respond(503, "cut")
+        with self.lock:
+            self.arriving.add(connection)
+        return None
 
     def talk(self, connection: ServerConnection) -> None:
         with self.lock:
             self.connections.add(connection)
+            self.arriving.discard(connection)
+            self.lock.notify_all()
             if self.is_cut:  # since its handshake
                 self.drop(connection)
         try:
@@ -97,6 +105,7 @@ class ImitatedApi:
             sender.send(self.answers.pop(0))
         else:
             with self.lock:
+                self.lock.wait_for(lambda: not self.arriving, timeout=2)
                 everybody = list(self.connections)
             for connection in everybody:
                 with suppress(ConnectionClosed):
