@@ -13,8 +13,8 @@ local: .venv/local  ## The chat on this machine: install, start, deploy, print t
 test: .venv/test  ## Most tests, in five minutes on two cores. What needs Node or Chromium is skipped where they are missing, unless CI=true.
 	$(PYTEST) -m 'not slow'
 
-test-slow: .venv/test  ## The slow tests, which `make test` leaves out.
-	$(PYTEST) -m slow
+test-slow: .venv/test  ## The slow tests, which `make test` leaves out, without the exhaustive ones of the faults.
+	$(PYTEST) -m 'slow and not exhaustive'
 
 test-all: .venv/test  ## All tests but the nightly ones, with every example of the property tests.
 	FULL_EXAMPLES=1 $(PYTEST)

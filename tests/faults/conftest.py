@@ -17,7 +17,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.faults)
-            if item.get_closest_marker("slow") or item.get_closest_marker("nightly"):
+            if item.get_closest_marker("exhaustive") or item.get_closest_marker("nightly"):
+                item.add_marker(pytest.mark.slow)
                 item.add_marker(pytest.mark.timeout(900))
             if "proxy" in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.e2e)

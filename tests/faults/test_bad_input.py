@@ -24,7 +24,7 @@ HANDLERS = ("connect", "disconnect", "send", "user", "page")
 DEFAULT = yaml.safe_load(config.shipped("config.yaml").read_text(encoding="utf-8"))
 LOAD = [
     pytest.param(60, id="some"),
-    pytest.param(5000, id="many", marks=pytest.mark.slow),
+    pytest.param(5000, id="many", marks=pytest.mark.exhaustive),
 ]
 
 WORDS = st.one_of(

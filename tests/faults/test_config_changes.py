@@ -48,7 +48,7 @@ EDITS = [
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("edit", EDITS, ids=[one.title for one in EDITS])
 def test_after_a_change_of_the_config_all_is_as_if_it_had_always_been_so(bench: Bench, edit: Edit) -> None:
     changed = SMALL.replace(edit.before, edit.after)
@@ -68,7 +68,7 @@ def test_after_a_change_of_the_config_all_is_as_if_it_had_always_been_so(bench: 
     assert unlike(bench, expected, after) == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_another_prefix_is_another_stack_and_leaves_the_first_alone(bench: Bench) -> None:
     one, other = bench.write(SMALL, "one.yaml"), bench.write("prefix: dev-\n" + SMALL, "other.yaml")
     bench.up(one)

@@ -23,7 +23,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.h
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_no_control_plane_is_asked_faster_than_it_takes(bench: Bench, figure: Callable[[str], None]) -> None:
     bench.pace = None
     limits = {"apigatewayv2": RATES["apigatewayv2"], "lambda": RATES["lambda"]}
@@ -76,7 +76,7 @@ def test_one_changed_handler_is_one_upload_and_only_its_function_is_looked_at_ag
     assert {one.subject for one in after} == {"websocket-connect"}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_what_somebody_deletes_while_down_runs_is_no_error(bench: Bench) -> None:
     file = bench.write("http_apis:\n")
     bench.up(file)
@@ -104,7 +104,7 @@ def test_what_somebody_deletes_while_down_runs_is_no_error(bench: Bench) -> None
 
 
 @pytest.mark.parametrize(
-    ("times", "code"), [(1, 0), pytest.param(99, 1, marks=pytest.mark.slow)], ids=["once", "for ever"]
+    ("times", "code"), [(1, 0), pytest.param(99, 1, marks=pytest.mark.exhaustive)], ids=["once", "for ever"]
 )
 @pytest.mark.slow
 def test_a_log_group_that_a_last_invocation_brings_back_is_deleted_again(bench: Bench, times: int, code: int) -> None:
@@ -136,7 +136,8 @@ def test_a_log_group_that_a_last_invocation_brings_back_is_deleted_again(bench: 
 
 @pytest.mark.parametrize(
     "kind",
-    [pytest.param(one, marks=pytest.mark.slow) for one in (Kind.ERROR, Kind.RESET, Kind.LOST_CALL)] + [Kind.THROTTLED],
+    [pytest.param(one, marks=pytest.mark.exhaustive) for one in (Kind.ERROR, Kind.RESET, Kind.LOST_CALL)]
+    + [Kind.THROTTLED],
     ids=lambda one: one.name,
 )
 def test_a_call_that_fails_three_times_is_made_again(bench: Bench, kind: Kind) -> None:

@@ -346,16 +346,14 @@ def standing(once: Standing, monkeypatch: pytest.MonkeyPatch) -> Standing:
     return once
 
 
-QUICK = 20
-"""`make test` tries every twentieth."""
+def size(number: int) -> Any:
+    """`make test` tries every twentieth, `make test-slow` every fourth."""
+    return pytest.mark.exhaustive if number % 4 else pytest.mark.slow if number % 20 else ()
 
 
 @pytest.mark.parametrize(
     "drift",
-    [
-        pytest.param(one, id=one.title, marks=pytest.mark.slow if number % QUICK else [])
-        for number, one in enumerate(DRIFTS)
-    ],
+    [pytest.param(one, id=one.title, marks=size(number)) for number, one in enumerate(DRIFTS)],
 )
 def test_a_change_by_hand_is_shown_by_its_path_and_repaired_and_nothing_else_changes(
     standing: Standing, drift: Drift

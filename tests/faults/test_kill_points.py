@@ -70,7 +70,7 @@ SOME = slice(0, None, 61)
 
 ends = pytest.mark.parametrize(
     "points",
-    [SOME, *(pytest.param(slice(at, None, PARTS), marks=pytest.mark.slow) for at in range(PARTS))],
+    [SOME, *(pytest.param(slice(at, None, PARTS), marks=pytest.mark.exhaustive) for at in range(PARTS))],
     ids=["some", *(f"all-{at}" for at in range(PARTS))],
 )
 

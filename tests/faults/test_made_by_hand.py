@@ -102,7 +102,7 @@ def _function(bench: Bench, name: str) -> str:
     return str(function["FunctionArn"])
 
 
-@pytest.mark.parametrize("auto_deploy", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("auto_deploy", [True, pytest.param(False, marks=pytest.mark.exhaustive)])
 @pytest.mark.slow
 def test_what_was_made_in_the_console_is_blocked_then_adopted_with_its_rows_and_its_url(
     bench: Bench, auto_deploy: bool
@@ -152,7 +152,7 @@ def test_what_was_made_in_the_console_is_blocked_then_adopted_with_its_rows_and_
     assert sorted(left) == sorted(f"{name}-role-x1y2z3" for name in FUNCTIONS), "the console's roles are not ours"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_permissions_for_apis_of_a_pattern_are_replaced_by_exact_ones(bench: Bench) -> None:
     file = bench.write(CHAT)
     by_console(bench, auto_deploy=False)
@@ -169,7 +169,7 @@ def test_permissions_for_apis_of_a_pattern_are_replaced_by_exact_ones(bench: Ben
     assert statement.endswith("/demo/sendMessage'}}")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_two_apis_with_our_name_are_both_named_and_the_tag_chooses(bench: Bench) -> None:
     file = bench.write(CHAT)
     gateway = bench.client("apigatewayv2")

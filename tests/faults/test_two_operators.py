@@ -34,7 +34,7 @@ def both(bench: Bench, *commands: tuple[str, str], faults: tuple[Fault, ...] = (
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("attempt", range(3))
+@pytest.mark.parametrize("attempt", [1, *(pytest.param(one, marks=pytest.mark.exhaustive) for one in (2, 3))])
 def test_two_first_up_at_once_leave_exactly_one_stack(bench: Bench, file: str, attempt: int) -> None:
     bench.up(file)
     expected = bench.inventory()
@@ -49,7 +49,7 @@ def test_two_first_up_at_once_leave_exactly_one_stack(bench: Bench, file: str, a
     assert unlike(bench, expected, file) == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_two_up_over_the_same_change_leave_what_one_leaves(bench: Bench, file: str) -> None:
     changed = bench.write(
         SMALL.replace("send: {", "send: {memory: 512, timeout: 20, ").replace("sendMessage", "say"), "b"
@@ -63,7 +63,7 @@ def test_two_up_over_the_same_change_leave_what_one_leaves(bench: Bench, file: s
     assert unlike(bench, expected, changed) == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("last", ["one", "other"])
 def test_two_up_of_different_configs_leave_what_the_last_one_asks_for(bench: Bench, file: str, last: str) -> None:
     routes = SMALL.replace("$connect: connect, sendMessage: send", "$connect: send, say: connect")
@@ -76,7 +76,7 @@ def test_two_up_of_different_configs_leave_what_the_last_one_asks_for(bench: Ben
     assert unlike(bench, expected, files[last]) == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("first", ["up", "down"])
 def test_up_against_down_ends_with_all_or_nothing_after_either_is_run_again(
     bench: Bench, file: str, first: str
@@ -91,7 +91,7 @@ def test_up_against_down_ends_with_all_or_nothing_after_either_is_run_again(
     assert bench.names() == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_down_against_a_first_up_ends_with_nothing_after_down_is_run_again(bench: Bench, file: str) -> None:
     both(bench, ("up", file), ("down", file))
     bench.down(file)
@@ -105,7 +105,7 @@ def test_two_down_at_once_both_end_well_and_leave_nothing(bench: Bench, file: st
     assert bench.names() == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_two_lost_create_replies_in_a_row_leave_one_api(bench: Bench, file: str) -> None:
     bench.up(file)
     expected = bench.inventory()

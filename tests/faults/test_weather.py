@@ -94,7 +94,7 @@ def test_where_aws_is_slow_everything_is_waited_for(bench: Bench) -> None:
     assert bench.names() == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_one_call_that_is_denied_costs_only_what_needs_it_and_is_listed(bench: Bench) -> None:
     file = bench.write(SMALL)
     bench.weather(CLEAR, Fault(Kind.DENIED, label="iam.CreateRole send-ap-northeast-2", times=99))
