@@ -6,10 +6,10 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ClientError
 
 from chatops import aws as aws_module
@@ -37,7 +37,7 @@ def test_every_call_to_a_control_plane_waits_for_its_turn(service: str, monkeypa
     meta = Aws(SEOUL, keys=("test", "test")).client(service).meta
     sent = f"before-send.{meta.service_model.service_id.hyphenize()}.AnyOperation"
     for _ in range(3):
-        meta.events.emit(sent, request=SimpleNamespace(headers={}))
+        meta.events.emit(sent, request=AWSPreparedRequest("POST", "https://example.com", {}, b"", False))
     assert turns == [RATES[service]] * 3
 
 
