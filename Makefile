@@ -1,8 +1,8 @@
 # Two commands for a fresh machine with Python >= 3.10: `make local` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 --dist worksteal
 # The tests start hundreds of processes: without bytecode each would compile chatops again.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: local test test-slow test-all faults nightly bench check web check-web node wscat lock audit licences clean
 .DELETE_ON_ERROR:
@@ -13,10 +13,10 @@ local: .venv/local  ## The chat on this machine: install, start, deploy, print t
 test: .venv/test  ## Most tests, in about six minutes on two cores. What needs Node or Chromium is skipped where they are missing, unless CI=true.
 	$(PYTEST) -m 'not slow'
 
-test-slow: .venv/test  ## The slow tests, which `make test` leaves out, without the exhaustive ones of the faults.
+test-slow: .venv/test  ## The slow tests, except the exhaustive ones in tests/faults.
 	$(PYTEST) -m 'slow and not exhaustive'
 
-test-all: .venv/test  ## All tests but the nightly ones, with every example of the property tests.
+test-all: .venv/test  ## All tests except the nightly ones, with every example of the property tests.
 	FULL_EXAMPLES=1 $(PYTEST)
 
 faults: .venv/test  ## Kills, breaks and slows everything that up and down ask of AWS; tells what survived. Minutes.

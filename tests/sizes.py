@@ -1,4 +1,4 @@
-"""What `make test` leaves out of many cases: `make test-all` tries every parameter, and every example."""
+"""The samples that `make test` takes of parametrized and property tests; `make test-all` runs all of them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 
 
 def examples(full: int) -> int:
-    """The number of examples of a property test that has `full` where nothing is left out."""
+    """Return how many examples a property test runs: `full` in CI and in `make test-all`, else a tenth."""
     is_full = os.environ.get("CI") == "true" or "FULL_EXAMPLES" in os.environ
     return full if is_full else max(10, full // 10)
 
 
 def every(step: int, cases: Iterable[Any]) -> list[Any]:
-    """The parameters of a test. Those but the first of this many are slow."""
+    """Return the parameters of a test: every `step`-th runs in `make test`, and the others are marked `slow`."""
     values = [case if isinstance(case, tuple) else (case,) for case in cases]
     return [pytest.param(*one, marks=pytest.mark.slow if at % step else ()) for at, one in enumerate(values)]

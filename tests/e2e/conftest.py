@@ -26,8 +26,6 @@ from ..forked import Finished, run
 REGION = "ap-northeast-2"
 READ_AT_START = {"PYTHONPATH", "PYTHONIOENCODING", "PYTHONUTF8", "LC_ALL", "LANG", "TZ"}
 """Variables that have an effect only on a process that starts with them."""
-EVERYTHING = 19
-"""Tables, roles, functions, log groups and APIs of the default stack."""
 WSCAT = Path(__file__).parent / "node_modules" / ".bin" / "wscat"
 
 
@@ -169,22 +167,23 @@ def boto(state: Path) -> Boto:
 
 
 class Kept:
-    """The default stack, which tests that leave it as it was hand on to each other.
+    """The default stack, which stays deployed for the next test as long as tests leave it unchanged.
 
-    As it was means that `plan` finds nothing to change, and that nothing else is there; rows are deleted. Log events,
-    metrics and what others may add, such as tags, stay: a test that leaves such has to take them away, or to deploy a
+    Unchanged means that `plan` finds no difference and that no other resource exists; rows are deleted. Log events,
+    metrics and what others may add, such as tags, are not compared: a test that adds them removes them, or deploys a
     stack of its own (`chatops` without `deployed`).
     """
 
     def __init__(self, folder: Path, state: Path, boto: Boto) -> None:
         self._chatops, self._boto, self._is_up = Chatops(folder, state), boto, False
+        self._names: list[str] = []
 
     def up(self) -> None:
         """Deploys it where it is not up."""
         if not self._is_up:
             self.down()
             self._chatops.local("up")
-            self._is_up = True
+            self._names, self._is_up = sorted(self._boto.everything()), True
 
     def down(self, chatops: Chatops | None = None) -> None:
         """Takes down what is up, which this command's config names. Fails when that leaves anything."""
@@ -205,7 +204,7 @@ class Kept:
     def _is_as_it_was(self) -> bool:
         if self._chatops.run("plan", "--local", "--check", "--json").code:
             return False
-        if len(self._boto.everything()) != EVERYTHING:
+        if sorted(self._boto.everything()) != self._names:
             return False
         table = {"TableName": "websocket-connections"}
         for row in self._boto.client("dynamodb").scan(**table, ConsistentRead=True)["Items"]:

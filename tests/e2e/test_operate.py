@@ -233,8 +233,8 @@ def test_smoke_is_green_and_red_with_the_cause_when_send_may_not_post(deployed: 
 
 
 def impatient(chatops: Chatops) -> Chatops:
-    """Waits less long for what does not come."""
-    return replace(chatops, constants={"chatops.ops.smoke.PATIENCE": 4.0})
+    """The same command line with a shorter timeout, for a smoke test that is to fail."""
+    return replace(chatops, constants={"chatops.ops.smoke.PATIENCE": 6.0})
 
 
 FORGETFUL = """

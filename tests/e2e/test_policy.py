@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import botocore.loaders
 import pytest
 import websockets.sync.client as websockets
 from botocore.exceptions import ClientError
@@ -43,8 +42,6 @@ http_apis: {}
 USER = "operator"
 PARTS = 4
 """Tests that share the actions of one policy, so that they run in parallel."""
-LOADER = botocore.loaders.create_loader()
-"""One for all: reading AWS's models is what takes the time."""
 
 
 class Bench:
@@ -59,7 +56,6 @@ class Bench:
 
     def stack(self, *keys: str) -> Stack:
         aws = Aws(REGION, endpoint_url=self.url, keys=(keys[0], keys[1]))
-        aws._session.register_component("data_loader", LOADER)
         # MiniStack tells a function's tags to everybody. AWS does not, and then they have to be asked for:
         # https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html
         aws.client("lambda").meta.events.register(

@@ -31,6 +31,8 @@ http_apis:
 """Every kind of resource, and of most of them two."""
 
 
+MAX_UNMET = 2
+"""Kill points of one command, in all tests of it together, that a second run may not come to."""
 Counts = Callable[..., None]
 """Tells under a title how many of what there were."""
 

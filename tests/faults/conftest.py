@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .bench import Bench, Counts
+from .bench import MAX_UNMET, Bench, Counts
 from .proxy import Proxy, proxied
 
 
@@ -24,17 +24,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.e2e)
 
 
+def properties(reporter: pytest.TerminalReporter, name: str) -> Iterator[str]:
+    """What the tests that passed have recorded under a name, those of other processes too."""
+    for report in reporter.stats.get("passed", ()):
+        yield from (str(what) for recorded, what in report.user_properties if recorded == name)
+
+
+def totals(reporter: pytest.TerminalReporter) -> dict[str, Counter[str]]:
+    """What several tests have counted, added up by title."""
+    added: dict[str, Counter[str]] = {}
+    for title, counted in map(json.loads, properties(reporter, "counts")):
+        added.setdefault(title, Counter()).update(counted)
+    return added
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fails the run when the parts of one command left out more kill points than it may leave out as a whole."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    unmet = max((total["not met"] for total in totals(reporter).values()), default=0) if reporter else 0
+    if unmet > MAX_UNMET and not session.exitstatus:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tells the figures, those of other processes too. What several tests have counted is added up."""
-    counts: dict[str, Counter[str]] = {}
-    for report in terminalreporter.stats.get("passed", ()):
-        for name, what in report.user_properties:
-            if name == "figure":
-                terminalreporter.write_line(str(what))
-            if name == "counts":
-                title, counted = json.loads(str(what))
-                counts.setdefault(title, Counter()).update(counted)
-    for title, total in counts.items():
+    """Prints the figures."""
+    for text in properties(terminalreporter, "figure"):
+        terminalreporter.write_line(text)
+    for title, total in totals(terminalreporter).items():
         terminalreporter.write_line(f"{title}: " + ", ".join(f"{number} {word}" for word, number in total.items()))
 
 

@@ -444,3 +444,9 @@ def test_the_local_api_gateway_is_told_whose_a_key_is(function: Credentials) -> 
     for key in ("test", "000000000000", "AKIANOBODYNOBODY", ""):
         assert told(key).status == 404, key
     assert told(KEYS.access_key, {}).status == 403
+
+
+def test_ministack_has_the_delay_that_the_emulator_removes() -> None:
+    from ministack.services import lambda_svc
+
+    assert lambda_svc._LAMBDA_STATE_TRANSITION_DELAY > 0

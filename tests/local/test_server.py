@@ -225,10 +225,18 @@ def fails_for(
     monkeypatch.setattr(owner, call, perhaps)
 
 
+def is_log_writer(process: psutil.Process) -> bool:
+    """Whether a process writes a log, or has ended."""
+    try:
+        return "chatops.local.log_writer" in process.cmdline()
+    except psutil.NoSuchProcess:
+        return True
+
+
 def still_running(folder: Path) -> list[psutil.Process]:
     """What runs for a state folder. The writer of a log ends a moment after the process whose output it writes."""
     found = find_marked(folder)
-    writers = [one for one in found if "chatops.local.log_writer" in one.cmdline()]
+    writers = [one for one in found if is_log_writer(one)]
     return [one for one in found if one not in writers] + list(psutil.wait_procs(writers, timeout=10)[1])
 
 

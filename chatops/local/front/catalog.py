@@ -64,11 +64,11 @@ class Catalog:
             await asyncio.sleep(min(max(EVERY, 4 * took), SELDOM))
 
     async def refresh(self, api_id: str | None = None, *, older_than: float = 0.0) -> None:
-        """Looks at one API, or at all of them, if the last look began longer ago than this many seconds.
+        """Read one API, or all of them, unless a read that succeeded began less than `older_than` seconds ago.
 
-        Those who wait for a look share the next one. While the local AWS does not answer, what was live stays live.
+        Callers that wait for a read share the next one. While the local AWS does not answer, what was live stays live.
         """
-        # A look under way began before what is asked for now may have been deployed.
+        # A read in progress may have begun before the deployment that this caller asks for.
         good_enough = time.monotonic() - (0.0 if self._lock.locked() else older_than)
         async with self._lock:
             now = time.monotonic()

@@ -51,7 +51,7 @@ def eventually(happens: Callable[[], bool], limit: float = 20.0) -> bool:
 
 
 class Looked:
-    """A local AWS whose answers a test gives, look by look."""
+    """A local AWS whose answers a test supplies, one for each read."""
 
     endpoint_url, forward_header = "", ("", "")
 
@@ -72,7 +72,7 @@ Ask = Callable[[Any, Catalog], Coroutine[Any, Any, None]]
 
 
 def asked(ask: Ask) -> None:
-    """Runs what asks a catalog whose looks are answered by hand."""
+    """Run a test with a catalog that reads from `Looked`."""
 
     async def run() -> None:
         aws: Any = Looked()
@@ -81,7 +81,7 @@ def asked(ask: Ask) -> None:
     asyncio.run(run())
 
 
-def test_handshakes_that_wait_for_a_look_share_the_next_one() -> None:
+def test_waiting_handshakes_share_one_read() -> None:
     async def ask(aws: Any, catalog: Catalog) -> None:
         for _ in range(50):
             aws.answers.put_nowait([])
@@ -93,7 +93,7 @@ def test_handshakes_that_wait_for_a_look_share_the_next_one() -> None:
     asked(ask)
 
 
-def test_what_is_deployed_during_a_look_is_seen_by_the_next() -> None:
+def test_a_deployment_during_a_read_is_seen_by_the_next_read() -> None:
     async def ask(aws: Any, catalog: Catalog) -> None:
         looking = asyncio.create_task(catalog.refresh("new", older_than=0.0))
         await asyncio.sleep(0)
@@ -107,7 +107,7 @@ def test_what_is_deployed_during_a_look_is_seen_by_the_next() -> None:
     asked(ask)
 
 
-def test_a_look_that_failed_is_not_shared() -> None:
+def test_a_read_that_failed_is_not_shared() -> None:
     async def ask(aws: Any, catalog: Catalog) -> None:
         failed = ClientError({"Error": {"Code": "x"}}, "GetApis")
         first, second = (asyncio.create_task(catalog.find_fresh(Address("new", "demo"))) for _ in range(2))
