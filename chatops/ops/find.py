@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -25,7 +24,7 @@ from ..deploy.plan import Action
 from ..errors import explain
 from ..resources import function
 from ..resources.role import role_path
-from ..resources.tagged import tag_value
+from ..resources.table import table_owner
 from ..stack import Stack
 
 REGIONS_AT_A_TIME = 40
@@ -177,8 +176,7 @@ def _apis(aws: Aws, config: Config) -> Iterator[Found]:
 def _table(aws: Aws, config: Config) -> Iterator[Found]:
     with absent_is_fine():
         arn = aws.client("dynamodb").describe_table(TableName=config.table.name)["Table"]["TableArn"]
-        tags: list[Any] = list(aws.pages("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=arn))
-        yield Found(f"table.{config.table.name}", tag_value(tags, STACK_TAG))
+        yield Found(f"table.{config.table.name}", table_owner(aws, config.table.name, arn))
 
 
 def _function(aws: Aws, name: str) -> Iterator[Found]:

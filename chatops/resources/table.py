@@ -22,6 +22,19 @@ def table_arn(aws: Aws, table: str) -> str:
     return aws.arn("dynamodb", f"table/{table}")
 
 
+def table_owner(aws: Aws, table: str, arn: str) -> str | None:
+    """Return the value of the stack's tag on a table. Raise ClientError: ResourceNotFoundException when it is gone.
+
+    ListTagsOfResource answers AccessDeniedException also for a table that somebody else has just deleted.
+    """
+    try:
+        return tag_value(list(aws.pages("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=arn)), STACK_TAG)
+    except ClientError as error:
+        if code(error) == "AccessDeniedException":
+            aws.client("dynamodb").describe_table(TableName=table)
+        raise
+
+
 @dataclass(frozen=True)
 class OwnedTable:
     """A table that carries the stack's tag, and its partition key. Only `Table.owned` returns one.
@@ -153,7 +166,7 @@ class Table(Resource):
         return True
 
     def _owner(self, aws: Aws, arn: str) -> str | None:
-        return tag_value(list(aws.pages("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=arn)), STACK_TAG)
+        return table_owner(aws, self.table, arn)
 
     def _set_time_to_live(self, aws: Aws) -> None:
         dynamodb = aws.client("dynamodb")

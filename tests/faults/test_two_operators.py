@@ -101,7 +101,7 @@ def test_down_against_a_first_up_ends_with_nothing_after_down_is_run_again(bench
 def test_two_down_at_once_both_end_well_and_leave_nothing(bench: Bench, file: str) -> None:
     bench.up(file)
     ended, _ = both(bench, ("down", file), ("down", file))
-    assert [one.code for one in ended] == [0, 0]
+    assert [one.code for one in ended] == [0, 0], "\n".join(map(str, ended))
     assert bench.names() == []
 
 

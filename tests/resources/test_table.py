@@ -206,6 +206,21 @@ def test_a_table_that_goes_while_it_is_observed_is_not_there() -> None:
     assert live(ScriptedAws(dynamodb=dynamodb), table()) is None
 
 
+def test_a_table_that_goes_before_its_tags_are_read_is_not_there() -> None:
+    denied = client_error("AccessDeniedException")
+    dynamodb = Scripted(
+        describe_table=[described("ACTIVE"), MISSING], list_tags_of_resource=denied, describe_time_to_live=ENABLED
+    )
+    assert live(ScriptedAws(dynamodb=dynamodb), table()) is None
+
+
+def test_tags_that_may_not_be_read_are_an_error_while_the_table_exists() -> None:
+    denied = client_error("AccessDeniedException")
+    dynamodb = Scripted(describe_table=described("ACTIVE"), list_tags_of_resource=denied, describe_time_to_live=ENABLED)
+    with pytest.raises(type(MISSING), match="AccessDenied"):
+        live(ScriptedAws(dynamodb=dynamodb), table())
+
+
 def test_the_owner_is_the_value_of_the_tag() -> None:
     for tags, owner in (
         ([], None),
