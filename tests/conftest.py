@@ -61,11 +61,11 @@ def _offline() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _models_are_read_once() -> None:
+def _botocore_reads_once() -> None:
     if "botocore" in sys.modules:
-        from . import models
+        from . import botocore_cache
 
-        models.cache()
+        botocore_cache.install()
 
 
 def _open(url: str) -> bool:

@@ -13,7 +13,7 @@ import botocore.session
 import chatops.aws
 from chatops.cli import main
 
-from . import models
+from . import botocore_cache
 
 __all__ = ["hurry", "limit_memory", "main"]
 
@@ -42,7 +42,7 @@ for _name in LATE:
         importlib.import_module(_name)
 
 
-models.cache()
+botocore_cache.install()
 _session = botocore.session.Session()
 _session.set_credentials("test", "test")
 for _service in SERVICES:

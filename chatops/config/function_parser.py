@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-import yaml
 from yaml.nodes import MappingNode
 
 from . import WEBSOCKET_URL, Allow, Function, roots, shipped
 from .files import MissingFile, UnusableFile, check, is_usable
-from .reader import Node, Reader, line_of, shown
+from .reader import Node, Reader, compose, line_of, shown
 
 RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """Days that CloudWatch Logs takes.
@@ -50,7 +49,7 @@ class FunctionParser:
     def read(self, node: Node | None) -> Mapping[str, Function]:
         """The functions of a node, or those of the shipped config."""
         self.is_in_file = node is not None
-        found = self.reader.mapping(node or self._default_node(), "functions")
+        found = self.reader.mapping(node or _default_functions(), "functions")
         if len(found) > MAX_FUNCTIONS:
             self.reader.stop(node, "functions", f"has {len(found):,} functions; the limit is {MAX_FUNCTIONS}")
         functions = {}
@@ -60,11 +59,6 @@ class FunctionParser:
             if len(self.reader.found) == before:
                 self.flawless.add(name)
         return functions
-
-    def _default_node(self) -> Node:
-        """The functions of the shipped config, whose sources are looked for beside this file first."""
-        default = shipped("config.yaml")
-        return Reader(str(default)).mapping(yaml.compose(default.read_bytes(), yaml.SafeLoader), "")["functions"]
 
     def _function(self, key: str, node: Node) -> Function:
         path, read = f"functions.{key}", self.reader
@@ -200,6 +194,13 @@ class FunctionParser:
         except UnusableFile as error:
             self.reader.problem(node, path, f"{shown(text)} {error.reason}")
         return named
+
+
+@cache
+def _default_functions() -> Node:
+    """Return the functions of the shipped config. Their sources are looked for beside the config file first."""
+    default = shipped("config.yaml")
+    return Reader(str(default)).mapping(compose(default.read_text(encoding="utf-8")), "")["functions"]
 
 
 def _newer_runtimes() -> list[str]:

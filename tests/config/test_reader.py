@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
+import yaml
 
-from chatops.config.reader import question
+from chatops.config import shipped
+from chatops.config.reader import compose, question
 from chatops.errors import ConfigError
 
 from .reading import ONE, read, the_problem
@@ -101,6 +103,51 @@ def test_a_file_that_is_meant_to_hurt_is_refused_soon(text: str) -> None:
     with pytest.raises(ConfigError):
         read(text)
     assert time.monotonic() - began < 20
+
+
+MANY_STYLES = """
+# a comment
+stack: 안녕 👋
+table: {name: 'it''s', key: "a\\u0041\\n"}
+functions: &f
+  one: {memory: 0x80, timeout: 3, environment: {A: null, B: ~, C: yes, D: 1.5, E: 2020-01-01}}
+  two: |
+    literal
+      text
+  three: >-
+    folded
+    text
+again: *f
+list: [a, [b, c], {d: e}]
+? long key
+: value
+"""
+
+
+@pytest.mark.parametrize("text", [shipped("config.yaml").read_text(encoding="utf-8"), MANY_STYLES, "", "# nothing\n"])
+def test_libyaml_composes_what_the_python_parser_composes(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not yaml.__with_libyaml__:
+        pytest.skip("this PyYAML comes without libyaml")
+
+    def plain(node: yaml.nodes.Node | None) -> object:
+        if node is None:
+            return None
+        value = node.value
+        if isinstance(node, yaml.MappingNode):
+            value = [(plain(key), plain(one)) for key, one in value]
+        elif isinstance(node, yaml.SequenceNode):
+            value = [plain(one) for one in value]
+        return node.tag, node.start_mark.line, value
+
+    fast = plain(compose(text))
+    monkeypatch.setattr(yaml, "__with_libyaml__", False)
+    assert fast == plain(compose(text))
+
+
+def test_a_config_is_read_without_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml, "__with_libyaml__", False)
+    assert read("stack: mine").stack == "mine"
+    assert the_problem("stack: x: y") == "1: not YAML: mapping values are not allowed here"
 
 
 def test_a_question_leaves_the_name_as_it_is_written() -> None:
