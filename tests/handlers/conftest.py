@@ -9,7 +9,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from tests.handlers.api_gateway import ApiGateway
 
@@ -17,22 +16,22 @@ TABLE = "websocket-connections"
 
 
 @pytest.fixture
-def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def dynamodb(moto: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A client of a DynamoDB that has the table of connections."""
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("WEBSOCKET_TABLE", TABLE)
     for name in ("TABLE_KEY", "ALLOWED_ORIGINS", "MAX_MESSAGE_BYTES", "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"):
         monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        client = boto3.client("dynamodb")
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": "connectionId", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "connectionId", "KeyType": "HASH"}],
-        )
-        yield client
+    client = boto3.client("dynamodb")
+    client.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "connectionId", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "connectionId", "KeyType": "HASH"}],
+    )
+    yield client
+    moto()
 
 
 @pytest.fixture

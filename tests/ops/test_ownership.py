@@ -42,6 +42,8 @@ COMMANDS = {
 READS_ONLY_THE_API = {"url", "invite"}
 FOREIGN = [None, "another-stack"]
 ITEMS = 50
+BATCH = 25
+"""Puts that DynamoDB takes in one request."""
 
 
 class World:
@@ -62,9 +64,10 @@ class World:
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
             **tags,
         )
-        for number in range(ITEMS):
-            value = f"L0SM9cOFvHc{number:04}=" if number % 2 else f"user-{number}"
-            self.dynamodb.put_item(TableName=name, Item={key: {"S": value}})
+        values = [f"L0SM9cOFvHc{number:04}=" if number % 2 else f"user-{number}" for number in range(ITEMS)]
+        for at in range(0, ITEMS, BATCH):
+            puts = [{"PutRequest": {"Item": {key: {"S": value}}}} for value in values[at : at + BATCH]]
+            self.dynamodb.batch_write_item(RequestItems={name: puts})
 
     def api(self, owner: str | None, name: str = "websocket-api") -> str:
         """A WebSocket API; its id."""
