@@ -47,6 +47,9 @@ _session = botocore.session.Session()
 _session.set_credentials("test", "test")
 for _service in SERVICES:
     _session.create_client(_service, region_name="us-east-1")
+    _loader = _session.get_component("data_loader")
+    if _service in _loader.list_available_services("paginators-1"):
+        _loader.load_service_model(_service, "paginators-1")
 
 
 def limit_memory(count: int) -> None:

@@ -75,7 +75,7 @@ class Aws:
         self._profile = profile
         self._clients_endpoint = None if endpoint_from_settings else endpoint_url
         self._clients: dict[tuple[str, str | None], Any] = {}
-        self._lock, self._asking = threading.Lock(), threading.Lock()
+        self._lock, self._asking, self._paging = threading.Lock(), threading.Lock(), threading.Lock()
         self._account: Future[str] | None = None
         self._calls = CallsInFlight(current_listener())
 
@@ -139,8 +139,17 @@ class Aws:
 
     def pages(self, service: str, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
         """Every item that a paginated operation lists under `key`."""
-        for page in self.client(service).get_paginator(operation).paginate(**arguments):
+        for page in self.paginator(service, operation).paginate(**arguments):
             yield from page.get(key, ())
+
+    def paginator(self, service: str, operation: str) -> Any:
+        """The paginator of an operation.
+
+        botocore searches its folder of every service for paginators, once; without the lock, each thread would.
+        """
+        client = self.client(service)
+        with self._paging:
+            return client.get_paginator(operation)
 
     @property
     def credentials(self) -> Any:

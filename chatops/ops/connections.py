@@ -120,7 +120,7 @@ def some(aws: Aws, table: OwnedTable, most: int) -> list[Connection]:
 def count(aws: Aws, table: OwnedTable) -> int:
     """The number of rows, without reading what is in them."""
     with absent_is_fine():
-        pages = aws.client("dynamodb").get_paginator("scan").paginate(TableName=table.name, Select="COUNT")
+        pages = aws.paginator("dynamodb", "scan").paginate(TableName=table.name, Select="COUNT")
         return sum(page["Count"] for page in pages)
     return 0
 

@@ -94,7 +94,7 @@ def _pages(patient: Patient, group: str) -> Iterator[Any]:
     terms = sorted({term for one in IN_LOGS for term in one.terms})
     # MiniStack takes `?"a" ?"b"`, which is any of them, for all of them.
     pattern = {} if patient.is_local else {"filterPattern": " ".join(f'?"{term}"' for term in terms)}
-    paginator = patient.aws.client("logs").get_paginator("filter_log_events")
+    paginator = patient.aws.paginator("logs", "filter_log_events")
     yield from paginator.paginate(logGroupName=group, startTime=start, **pattern)
 
 
