@@ -111,8 +111,7 @@ def test_on_aws_the_logs_are_searched_by_words_that_every_symptom_of_theirs_has(
         return []
 
     paginator = SimpleNamespace(paginate=paginate)
-    client = SimpleNamespace(get_paginator=lambda _: paginator)
-    patient = SimpleNamespace(is_local=False, since=60, now=1e9, aws=SimpleNamespace(client=lambda _: client))
+    patient = SimpleNamespace(is_local=False, since=60, now=1e9, aws=SimpleNamespace(paginator=lambda *_: paginator))
     assert list(logs._pages(patient, "/aws/lambda/x")) == []  # type: ignore[arg-type]
     pattern = asked[0]["filterPattern"]
     assert '?"Task timed out"' in pattern and "?" + '"Traceback"' in pattern
