@@ -79,7 +79,7 @@ Captured = pytest.CaptureFixture[str]
 
 def dangerous(text: str) -> list[str]:
     """The characters in a text that a terminal would obey, hide or turn round."""
-    return [one for one in text if one != "\n" and unicodedata.category(one) in HIDDEN]
+    return [one for one in sorted(set(text) - {"\n"}) if unicodedata.category(one) in HIDDEN]
 
 
 class Named(HttpApi):

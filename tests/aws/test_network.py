@@ -493,6 +493,7 @@ def test_a_server_that_fails_for_ever_is_retried_for_a_while_with_progress(
     server.status, reports = 503, list[str]()
     listen(reports.append)
     monkeypatch.setattr(in_flight, "FIRST_REPORT_SECONDS", 0.01)
+    monkeypatch.setattr(in_flight, "REPORT_EVERY_SECONDS", 0.01)
     monkeypatch.setattr(attempts, "RETRY_SECONDS", 1.0)
     tries, told = failure(local(server.url))
     assert tries == server.requests > 1
