@@ -23,6 +23,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -357,9 +358,12 @@ def main(arguments: list[str]) -> None:
     os.environ.update(environment(options.port))
     # It reads its environment when it is imported, its command line when it starts, and then serves `app`.
     sys.argv = ["ministack"]
+    import botocore.session
     import ministack.app as ministack
     from ministack.services import lambda_svc
 
+    # It makes one for the model of each service that is called.
+    botocore.session.get_session = cache(botocore.session.get_session)
     # It keeps a new function Pending for half a second, although it does no work in that time.
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = 0.0
     salt_function_keys(keys.function_salt)

@@ -148,7 +148,8 @@ def own(checkout: Path, **more: str) -> dict[str, str]:
     """The environment of somebody who has nothing of ours yet: a home, and no virtual environment."""
     gone = ("AWS_", "CHATOPS_", "PYTHONPATH", "VIRTUAL_ENV", "MAKE", "PIPX_", "CI", "PYTEST")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(gone)}
-    return {**kept, "XDG_STATE_HOME": str(checkout / "state"), "COLUMNS": "200", **more}
+    # Without the bytecode of all that is installed, most of which is never imported.
+    return {**kept, "PIP_NO_COMPILE": "1", "XDG_STATE_HOME": str(checkout / "state"), "COLUMNS": "200", **more}
 
 
 @pytest.mark.slow
