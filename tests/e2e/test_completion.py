@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from ..sizes import every
 from ..test_completion import offered
 from .conftest import REGION, Boto, Chatops
 
@@ -33,9 +32,8 @@ def at_tab(*words: str, **environment: str) -> set[str]:
     return set()
 
 
-@pytest.mark.parametrize(
-    "command", every(3, [["kick"], ["send", "hello", "--to"], ["logs", "--connection"]]), ids="-".join
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [["kick"], ["send", "hello", "--to"], ["logs", "--connection"]], ids="-".join)
 def test_the_ids_of_those_who_are_connected_are_offered(command: list[str], ids: set[str]) -> None:
     one, other = sorted(ids)
     assert at_tab(command[0], "--local", *command[1:], "") == ids

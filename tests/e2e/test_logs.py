@@ -89,6 +89,7 @@ def following(chatops: Chatops, *arguments: str) -> Iterator[Following]:
             reading.join()
 
 
+@pytest.mark.slow
 def test_the_story_of_one_of_two_connections(stack: Chatops) -> None:
     url = stack.url()
 

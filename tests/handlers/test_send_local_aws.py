@@ -210,6 +210,7 @@ def stack(local_aws: str) -> Iterator[Stack]:
         yield Stack(local_aws, proxy)
 
 
+@pytest.mark.slow
 def test_with_stale_rows_and_faults_every_live_client_gets_the_message_once(stack: Stack) -> None:
     text = "안녕하세요 👋 bs~"
     with ExitStack() as clients:
