@@ -235,6 +235,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(stack: Chatops) -> None:
         assert b"Error" not in process.stderr.read()
 
 
+@pytest.mark.slow
 def test_two_terminals_and_a_websocket_client_talk(
     terminal: Callable[..., Terminal], connect: Callable[[], Any]
 ) -> None:

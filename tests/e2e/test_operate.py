@@ -43,6 +43,7 @@ def test_prune_deletes_stale_rows_and_only_those(deployed: Chatops, boto: Boto, 
     assert ids(deployed) == {live, "user-17", "gone="}
 
 
+@pytest.mark.slow
 def test_a_row_that_may_belong_to_a_handshake_under_way_is_not_pruned(deployed: Chatops, boto: Boto) -> None:
     from datetime import datetime, timezone
 
@@ -110,6 +111,7 @@ def test_an_empty_id_kicks_nobody_and_sends_nothing(deployed: Chatops, connect: 
     assert client.recv(timeout=20) == "pong", "and not the message"
 
 
+@pytest.mark.slow
 def test_kick_tells_how_many_it_is_about_to_close(deployed: Chatops, connect: Callable[[], Any]) -> None:
     connect()
     (one,) = ids(deployed)

@@ -426,6 +426,7 @@ def test_what_carries_our_tag_no_more_is_not_ours_until_it_is_adopted(standing: 
     assert bench.inventory() == standing.expected
 
 
+@pytest.mark.slow
 def test_what_others_may_add_is_left_alone(bench: Bench) -> None:
     file = bench.write(SMALL)
     bench.up(file)
