@@ -7,6 +7,7 @@ import os
 import symtable
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib.util import decode_source
 from pathlib import Path
@@ -15,7 +16,7 @@ from .config import Config, Function, shipped
 from .config.files import File, UnusableFile
 from .config.reader import shown, suggestion
 from .errors import MAX_PROBLEM_CHARACTERS, MAX_PROBLEMS, ConfigError, HandlerError, shortened
-from .package import NameTaken, Package, PackageTooLarge, package, parsed
+from .package import NameTaken, Package, PackageTooLarge, PerhapsNewerSyntax, is_newer, package, parsed
 from .text import visible
 
 LATER = {"tomllib", "annotationlib", "compression", "profiling"}
@@ -57,23 +58,25 @@ def _packages(config: Config) -> tuple[dict[str, Package], list[str], list[str]]
     found: dict[str, Package] = {}
     problems: dict[str, None] = {}  # A file that several functions are made from is wrong once.
     in_config: list[str] = []
-    built: dict[tuple[Path, tuple[Path, ...]], Package | Exception] = {}
+    built: dict[tuple[Path, tuple[Path, ...], bool], Package | Exception] = {}
     for key, one in config.functions.items():
-        files_of_it = one.source, one.include
+        files_of_it = one.source, one.include, is_newer(one.runtime)
         try:
-            if files_of_it not in built:
+            is_first = files_of_it not in built
+            if is_first:
                 built[files_of_it] = _attempted(config, one)
-                if isinstance(made := built[files_of_it], Package):
-                    _add(problems, _missing_imports(dict(made.files)[one.source.name], dict(made.files)))
             made = built[files_of_it]
             if isinstance(made, Exception):
                 raise made
-            found[key] = made
-            if reason := _missing_handler(one, dict(made.files)):
-                if "handler" in one.lines:
-                    in_config.append(f"{_where(config, key, 'handler')}: {reason}")
-                else:
-                    _add(problems, [f"{one.source}:1: {reason}"])
+            found[key], files = made, dict(made.files)
+            with _of_a_newer_python(one):
+                if is_first:
+                    _add(problems, _missing_imports(files[one.source.name], files))
+                if reason := _missing_handler(one, files):
+                    if "handler" in one.lines:
+                        in_config.append(f"{_where(config, key, 'handler')}: {reason}")
+                    else:
+                        _add(problems, [f"{one.source}:1: {reason}"])
         except SyntaxError as error:
             _add(problems, [f"{error.filename}:{error.lineno or 1}: {shortened(error.msg, MAX_PROBLEM_CHARACTERS)}"])
         except NameTaken as taken:
@@ -88,10 +91,35 @@ def _packages(config: Config) -> tuple[dict[str, Package], list[str], list[str]]
     return found, in_config, list(problems)
 
 
+@contextmanager
+def _of_a_newer_python(function: Function) -> Iterator[None]:
+    """Leave code unchecked that does not parse where the function's runtime is a newer Python than this one."""
+    try:
+        yield
+    except PerhapsNewerSyntax:
+        if not is_newer(function.runtime):
+            raise
+
+
+def unchecked(config: Config, made: Mapping[str, Package]) -> list[str]:
+    """Return what does not parse, and may still be right: its runtime is a newer Python than this one."""
+    found: dict[str, None] = {}
+    for key, one in made.items():
+        if not is_newer(config.functions[key].runtime):
+            continue
+        for name, file in one.files:
+            try:
+                if name.endswith(".py"):
+                    parsed(file.data, str(file.path))
+            except SyntaxError as error:
+                found[f"{file.path}:{error.lineno or 1}: {shortened(error.msg, MAX_PROBLEM_CHARACTERS)}"] = None
+    return list(found)
+
+
 def _attempted(config: Config, function: Function) -> Package | Exception:
     """The package of a function, or why there is none."""
     try:
-        return package(function.source, function.include, config.roots)
+        return package(function.source, function.include, config.roots, runtime=function.runtime)
     except (SyntaxError, NameTaken, PackageTooLarge, UnusableFile) as error:
         return error
 

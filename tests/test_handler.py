@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from chatops import handler
 from chatops.config import load, shipped
 from chatops.errors import ConfigError, HandlerError
 from chatops.handler import packages
@@ -225,3 +227,16 @@ def test_a_file_that_can_no_longer_be_read_is_told_with_its_line() -> None:
     with pytest.raises(ConfigError) as raised:
         packages(config)
     assert raised.value.problems == ("c.yaml:6: functions.dev.include.1: b.txt does not exist",)
+
+
+def test_code_for_a_newer_python_is_packed_and_told_to_be_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 10, 0))
+    text = "import near\nimport numpy\n" + HANDLER + "type X = int in ?\n"
+    assert names(send=text, near="") == ["near.py", "send.py"]
+    config = load(Path("c.yaml"))
+    assert handler.unchecked(config, packages(config)) == ["send.py:4: invalid syntax"]
+    assert problems("    runtime: python3.10\n", send=text, near="") == ["send.py:4: invalid syntax"]
+    assert problems(send="x = 1\ndef f(:\n") == ["send.py:2: invalid syntax"]
+    assert names(send=HANDLER) == ["send.py"]
+    config = load(Path("c.yaml"))
+    assert handler.unchecked(config, packages(config)) == []

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import os
+import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,11 +80,52 @@ def test_a_relative_import_packs_nothing(tmp_path: Path) -> None:
     assert names(package(source)) == ["handler.py"]
 
 
-@pytest.mark.parametrize("module", ["json", "queue", "token", "logging"])
-def test_a_neighbour_with_the_name_of_a_standard_module_never_takes_its_place(tmp_path: Path, module: str) -> None:
-    source = write(tmp_path, handler=f"import {module}\n")
-    write(tmp_path, **{module: "# another function's handler\n"})
-    assert names(package(source)) == ["handler.py"]
+@pytest.mark.parametrize("module", ["secrets", "test", "calendar"])
+def test_a_neighbour_with_the_name_of_a_standard_module_takes_its_place_as_it_does_on_lambda(
+    tmp_path: Path, module: str
+) -> None:
+    source = write(
+        tmp_path, **{"handler": f"def f():\n    try:\n        import {module}\n    except E: pass\n", module: ""}
+    )
+    assert names(package(source)) == sorted(["handler.py", f"{module}.py"])
+
+
+NEWER = f"python3.{sys.version_info[1] + 1}"
+"""A runtime that is a newer Python than the one that runs the tests."""
+NEWER_SYNTAX = """
+import near, boto3
+from other.inner import x
+type X = ?
+    from late import y
+"""
+
+
+def test_the_neighbours_of_code_for_a_newer_python_are_found_although_it_does_not_parse(tmp_path: Path) -> None:
+    source = write(tmp_path, handler=NEWER_SYNTAX, near="", other="", late="", unrelated="")
+    assert names(package(source, runtime=NEWER)) == ["handler.py", "late.py", "near.py", "other.py"]
+    for runtime in ("python3.10", ""):
+        with pytest.raises(SyntaxError):
+            package(source, runtime=runtime)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "type X = int ?",
+            "class C[T]: ?",
+            "async def f[T](): ?",
+            "    except* ?",
+            "x = f'{a ? }'",
+            'x = rF"{a["b"] ?}"',
+        ),
+        *("y = t'{a ?}'", "except A, B: ?"),
+    ],
+)
+def test_only_what_a_newer_python_may_know_is_left_to_it(tmp_path: Path, line: str) -> None:
+    assert names(package(write(tmp_path, handler=line), runtime=NEWER)) == ["handler.py"]
+    with pytest.raises(SyntaxError):
+        package(write(tmp_path, handler="def g(:\n" + line), runtime=NEWER)
 
 
 def test_a_handler_may_itself_have_the_name_of_a_standard_module(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,6 +58,7 @@ def up(
     from ..local.watch import stamp
     from ..render.plan import blocked, show, show_outside_files
 
+    _note_runtimes(session)
     before = stamp(session.stack.files) if watch else None
     plan = plans.up(session.stack, adopt=adopt)
     refusal = plans.refusal(session.stack, plan)
@@ -92,10 +94,26 @@ def plan(
     from .. import plans
     from ..render.plan import show
 
+    _note_runtimes(session)
     plan = plans.up(session.stack, adopt=adopt)
     refusal = plans.refusal(session.stack, plan)
     show(session.output, session.where, plan, session.stack.outside_files, refusal=refusal)
     return NOT_IN_SYNC if check and not plan.in_sync else 0
+
+
+def _note_runtimes(session: Session) -> None:
+    """Say where the Python here differs from that of the functions."""
+    from ..handler import unchecked
+
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    for where in unchecked(session.config, session.stack.packages):
+        session.note(f"{where} on Python {here}. The function's runtime is newer, so the file was packed unchecked.")
+    if session.options.local:
+        from ..local.functions import interpreter
+
+        for runtime in sorted({one.runtime for one in session.config.functions.values()}):
+            if runtime != f"python{here}" and interpreter(runtime) == sys.executable:
+                session.note(f"The functions of {runtime} run on Python {here}: {runtime} is not on the PATH.")
 
 
 @command(app)

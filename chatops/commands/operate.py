@@ -16,6 +16,8 @@ from ..session import Session
 app = typer.Typer()
 NEEDED_TO_CONNECT = ("chat", "websockets")
 """The extra, and the package of it, that a smoke test needs."""
+SMOKE_LOG_SECONDS = 120
+"""How far back the logs are searched for why a smoke test failed."""
 IDS = "Connection ids, or unique beginnings of them."
 TO = "One connection's id, or a unique beginning of it."
 URL_OF = "An HTTP API's name; without it, the WebSocket URL."
@@ -219,6 +221,7 @@ def smoke_test(session: Session, clients: int = 2, *, settles: float = 0.0) -> i
         pause = min(pause * 1.5, 10.0)
         session.aws.pause(pause)
     if not report.ok:
-        report.cause = next(iter(examine(lambda: session.stack, checks=WHAT_RUNS).of(Severity.ERROR)), None)
+        found = examine(lambda: session.stack, since=SMOKE_LOG_SECONDS, checks=WHAT_RUNS)
+        report.cause = next(iter(found.of(Severity.ERROR)), None)
     show(session.output, report)
     return 0 if report.ok else FAILED

@@ -26,9 +26,11 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qs
 
+from . import functions
 from .front.address import is_local_host
 from .keys import LocalKeys
 
@@ -368,7 +370,10 @@ def main(arguments: list[str]) -> None:
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = 0.0
     salt_function_keys(keys.function_salt)
     ministack.app = Guard(ministack.app, keys)
-    ministack.main()
+    with TemporaryDirectory(prefix="chatops-sdk-") as folder:
+        functions.link_sdk(Path(folder))
+        functions.install(Path(folder))
+        ministack.main()
 
 
 if __name__ == "__main__":

@@ -186,9 +186,9 @@ def test_more_functions_than_the_limit_are_one_problem_and_none_is_read(monkeypa
 def test_functions_of_the_same_files_share_one_package(monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[Path] = []
 
-    def build(source: Path, include: Sequence[Path], roots: Sequence[Path]) -> Package:
+    def build(source: Path, include: Sequence[Path], roots: Sequence[Path], *, runtime: str) -> Package:
         built.append(source)
-        return package(source, include, roots)
+        return package(source, include, roots, runtime=runtime)
 
     monkeypatch.setattr("chatops.handler.package", build)
     Path("x.txt").write_text("x")
@@ -205,7 +205,7 @@ def test_functions_of_the_same_broken_file_are_built_once(monkeypatch: pytest.Mo
     Path("h.py").write_text("def")
     calls: list[Path] = []
 
-    def build(source: Path, *_: object) -> Package:
+    def build(source: Path, *_: object, **options: object) -> Package:
         calls.append(source)
         raise SyntaxError("invalid syntax", (str(source), 1, None, None))
 

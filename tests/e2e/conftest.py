@@ -133,14 +133,18 @@ class Boto:
         """Waits until a function has run so often, the last line of its log included: MiniStack writes it after the
         answer, and makes the log group anew where that was deleted meanwhile, whatever the function's role may do.
         """
-        logs, deadline = self.client("logs"), time.monotonic() + 60
+        deadline = time.monotonic() + 60
         while True:
-            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{function}")
-            runs = sum(event["message"].startswith("REPORT") for page in pages for event in page["events"])
+            runs = sum(one.startswith("REPORT") for one in self.events(function))
             if runs >= times:
                 return
             assert time.monotonic() < deadline, f"{function} ran {runs} times, not {times}"
             time.sleep(0.05)
+
+    def events(self, function: str) -> list[str]:
+        """The events in the log of a function."""
+        pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{function}")
+        return [event["message"] for page in pages for event in page["events"]]
 
     def clear(self) -> list[str]:
         """Deletes the log groups that a last run brought back, which carry no tag, and gives what else is left."""

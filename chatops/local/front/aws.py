@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit
@@ -19,6 +22,8 @@ from ..keys import LocalKeys
 from .errors import Refused
 from .turns import Turns
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -26,6 +31,8 @@ ONCE = {"total_max_attempts": 1}
 LONGEST = 900 + 10
 """Seconds. A function may run for fifteen minutes, whether or not API Gateway still waits for it."""
 
+LOG_STREAM = "api-gateway"
+"""The log stream for what API Gateway says of a function."""
 READERS = 8
 INVOCATIONS = 64
 """How many functions run at the same time at most."""
@@ -49,6 +56,7 @@ class LocalAws:
         self.gateway = client("apigatewayv2", max_pool_connections=READERS)
         self.iam = client("iam", max_pool_connections=READERS)
         self.sts = client("sts")
+        self.logs = client("logs")
         self.functions = client("lambda", max_pool_connections=READERS)
         self.runtime = client("lambda", max_pool_connections=INVOCATIONS, read_timeout=LONGEST)
         self._readers = ThreadPoolExecutor(READERS, "reader")
@@ -89,6 +97,20 @@ class LocalAws:
 
         async with self._turns:
             return await asyncio.get_running_loop().run_in_executor(self._invocations, call)
+
+    async def log(self, function: str, message: str) -> None:
+        """Writes an event to the log of a function, given by its ARN, if it has a log group."""
+        where = {"logGroupName": f"/aws/lambda/{function.split(':')[6]}", "logStreamName": LOG_STREAM}
+
+        def write() -> None:
+            with suppress(self.logs.exceptions.ResourceAlreadyExistsException):
+                self.logs.create_log_stream(**where)
+            self.logs.put_log_events(logEvents=[{"timestamp": int(time.time() * 1000), "message": message}], **where)
+
+        try:
+            await self.read(write)
+        except (BotoCoreError, ClientError) as error:
+            log.warning("the log of %s cannot be written: %s", function, error)
 
     def pages(self, operation: str, **arguments: Any) -> Iterator[Any]:
         """Every item that an operation of API Gateway lists."""

@@ -25,7 +25,10 @@ from .throttle import Throttles
 log = logging.getLogger(__name__)
 
 SUBPROTOCOL = "sec-websocket-protocol"
-MALFORMED = f"malformed Lambda proxy response: it needs a statusCode, and no keys but {', '.join(sorted(KEYS))}"
+MALFORMED = (
+    "malformed Lambda proxy response: it must be an object with a body that is text, and have no keys but "
+    + ", ".join(sorted(KEYS))
+)
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """What may be the name of a subprotocol."""
 

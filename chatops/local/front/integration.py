@@ -22,6 +22,13 @@ from .permission import Permissions
 INTERNAL, TIMED_OUT = "Internal server error", "Endpoint request timed out"
 KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
 """What a function's result may hold."""
+MALFORMED = "Execution failed due to configuration error: Malformed Lambda proxy response"
+"""What API Gateway logs of any other result.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/handle-errors-in-lambda-integration.html
+"""
+SHOWN = 300
+"""Characters of a malformed result that are logged."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,11 @@ class Integrations:
             raise IntegrationFailed(
                 INTERNAL, 502, f"{function} failed: {raw['Payload'].decode(errors='replace')[:500]}"
             )
-        return answer(raw["Payload"])
+        found = answer(raw["Payload"])
+        if found.status is None:
+            # API Gateway writes this to its execution log, which the local one does not have.
+            await self._aws.log(function, f"{MALFORMED}: {raw['Payload'].decode(errors='replace')[:SHOWN]}")
+        return found
 
     async def _call(self, function: str, event: Event, timeout: float, on_start: Callable[[], None] | None) -> Any:
         """Invokes, and waits no longer than that; the function itself runs on, as on AWS."""
@@ -90,18 +101,18 @@ class Integrations:
 
 
 def answer(payload: bytes) -> Answer:
-    """A function's result, as API Gateway reads it: malformed is what has no statusCode, or a key that means nothing.
+    """A function's result, as API Gateway reads it. An object without a statusCode, even an empty one, is a success.
 
+    Malformed is what is no object, has a key that means nothing, or a body that is not text.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
     """
     try:
         result: Any = json.loads(payload)
-        if not KEYS.issuperset(result):
-            return Answer(None)
         body, headers = result.get("body"), result.get("headers") or {}
-        text = body if isinstance(body, str) or body is None else json.dumps(body)
+        if not KEYS.issuperset(result) or not isinstance(body, (str, type(None))):
+            return Answer(None)
         named = {_writable(str(name)): _writable(str(value)) for name, value in headers.items()}
-        return Answer(int(result["statusCode"]), None if text is None else _writable(text), named)
+        return Answer(int(result.get("statusCode", 200)), None if body is None else _writable(body), named)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return Answer(None)
 

@@ -36,8 +36,8 @@ CHECKS: dict[str, Check] = {
 """Every check, by what it looks at."""
 
 
-WHAT_RUNS = ("The resources", "The functions", "The stage")
-"""The checks of what a chat that does not work may lack."""
+WHAT_RUNS = ("The resources", "The functions", "The stage", "The logs")
+"""The checks of what a chat that does not work may lack, or what its functions say of it."""
 
 
 def examine(

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ RECENT = 10 * 60
 """Seconds after which a trouble that has not come back may well be mended."""
 DAY = 24 * 60 * 60
 """Seconds after which a time of day no longer says which day is meant."""
+FRAME = re.compile(r'File "/var/task/([^"]{1,200})",? line (\d+)', re.IGNORECASE)
+"""A frame of a traceback in a function's own code."""
 SHOWN = 300
 """Characters of a log line that are repeated."""
 
@@ -76,7 +79,7 @@ def _search(patient: Patient, function: Function) -> tuple[list[Trouble], list[F
             began = time.monotonic()
             for page in _pages(patient, group):
                 # Of a search by words only the lines that have them come back.
-                for event in _whole(page["events"]) if patient.is_local else page["events"]:
+                for event in page["events"]:
                     _note(troubles, function.name, event)
                 if time.monotonic() - began > PATIENCE and page.get("nextToken"):
                     told = f"The log of {function.name} was searched in part only"
@@ -98,24 +101,6 @@ def _pages(patient: Patient, group: str) -> Iterator[Any]:
     yield from paginator.paginate(logGroupName=group, startTime=start, **pattern)
 
 
-def _whole(events: list[Any]) -> Iterator[Any]:
-    """The events, with the lines of a traceback that arrived one by one in one piece."""
-    opened: dict[str, Any] = {}
-    for event in events:
-        stream, message = event["logStreamName"], event["message"].rstrip()
-        begun = opened.get(stream)
-        if begun is None:
-            if message.startswith("Traceback "):
-                opened[stream] = {**event, "message": message}
-            else:
-                yield {**event, "message": message}
-            continue
-        begun["message"] += "\n" + message
-        if not message.startswith((" ", "\t")):
-            yield opened.pop(stream)
-    yield from opened.values()
-
-
 def _note(troubles: dict[str, Trouble], function: str, event: Any) -> None:
     message, at = event["message"], event["timestamp"] / 1000
     symptom = in_log(message)
@@ -127,10 +112,12 @@ def _note(troubles: dict[str, Trouble], function: str, event: Any) -> None:
 
 
 def _gist(message: str) -> str:
-    """The line that says most: of a traceback, the error."""
+    """The line that says most: of a traceback, the error, and where in the function's code it was raised."""
     lines = [one for one in message.replace("\r", "\n").splitlines() if one.strip()]
     told = lines[-1] if lines and lines[0].startswith("Traceback ") else (lines or [""])[0]
-    return told if len(told) <= SHOWN else told[: SHOWN - 1] + "…"
+    told = told if len(told) <= SHOWN else told[: SHOWN - 1] + "…"
+    frames = FRAME.findall(message)
+    return f"{told} ({frames[-1][0]}, line {frames[-1][1]})" if frames else told
 
 
 def _before_last_change(one: Trouble, changed: float, now: float) -> Finding:

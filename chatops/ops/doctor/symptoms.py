@@ -113,6 +113,17 @@ IN_LOGS = (
         ),
     ),
     Symptom(
+        "Malformed Lambda proxy response",
+        r"Malformed Lambda proxy response",
+        (
+            Cause(
+                "the handler returned nothing, or something else than an object with `statusCode` and a text `body`",
+                LOGS,
+            ),
+        ),
+        terms=("Malformed Lambda proxy response",),
+    ),
+    Symptom(
         "The page does not know its chat",
         r"\bNoWebSocketUrl\b",
         (Cause("the function's WEBSOCKET_URL is missing or wrong", UP),),

@@ -11,7 +11,9 @@ from chatops.local.front.integration import Answer, answer
     [
         (b'{"statusCode": 200}', Answer(200)),
         (b'{"statusCode": "201", "body": "hello"}', Answer(201, "hello")),
-        (b'{"statusCode": 200, "body": {"a": 1}}', Answer(200, '{"a": 1}')),
+        (b"{}", Answer(200)),
+        (b'{"body": "x"}', Answer(200, "x")),
+        (b'{"headers": {"a": "b"}}', Answer(200, None, {"a": "b"})),
         (
             b'{"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "chat"}}',
             Answer(200, None, {"Sec-WebSocket-Protocol": "chat"}),
@@ -32,7 +34,6 @@ def test_a_response_of_a_proxy_integration_is_understood(payload: bytes, expecte
         b"null",
         b'"hello"',
         b"[]",
-        b"{}",
         b"",
         b"\xff",
         b"1",
@@ -42,6 +43,9 @@ def test_a_response_of_a_proxy_integration_is_understood(payload: bytes, expecte
         b'{"statusCode": 200, "headers": "x"}',
         b'{"statusCode": 200, "headers": [1]}',
         b'{"statusCode": 200, "Data": "hello"}',
+        b'{"isAuthorized": true}',
+        b'{"statusCode": 200, "body": {"a": 1}}',
+        b'{"statusCode": 200, "body": 5}',
         b'{"statusCode": 200, "cookies": []}',
         b'{"statusCode": 200, "body": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],

@@ -119,3 +119,13 @@ def test_on_aws_the_logs_are_searched_by_words_that_every_symptom_of_theirs_has(
     patient.since = 10**12
     list(logs._pages(patient, "/aws/lambda/x"))  # type: ignore[arg-type]
     assert asked[1]["startTime"] == 0, "and not before there was time"
+
+
+def test_the_line_of_the_functions_own_code_is_told_with_its_error() -> None:
+    trace = (
+        "[ERROR] KeyError: 'TABLE_NAME'\nTraceback (most recent call last):\n"
+        '\xa0\xa0File "/var/task/app.py", line 3, in <module>\n\xa0\xa0\xa0\xa0x = os.environ["TABLE_NAME"]\n'
+        '\xa0\xa0File "/var/lang/lib/python3.12/os.py", line 685, in __getitem__\n'
+    )
+    assert logs._gist(trace) == "[ERROR] KeyError: 'TABLE_NAME' (app.py, line 3)"
+    assert logs._gist("[ERROR] KeyError: 'x'") == "[ERROR] KeyError: 'x'"

@@ -165,6 +165,11 @@ def stumble(stack: Stack) -> None:
     invoke(stack, "websocket-send", {})
 
 
+def answer_without_an_object(stack: Stack) -> None:
+    put_code(stack, "websocket-send", "def lambda_handler(*_): return None\n")
+    assert "Internal server error" in hears(stack, SAY)
+
+
 def come_from_another_page(stack: Stack) -> None:
     client = stack.aws.client("lambda")
     now = client.get_function_configuration(FunctionName="websocket-connect")["Environment"]["Variables"]
@@ -199,6 +204,7 @@ PROVOKED_IN_LOGS: list[tuple[str, Callable[[Stack], None]]] = [
     ("Task timed out", sleep_too_long),
     ("Out of memory", saying(KILLED)),
     ("The function cannot be loaded", saying(NOT_LOADED)),
+    ("Malformed Lambda proxy response", answer_without_an_object),
     ("The page does not know its chat", saying(NO_URL)),
     ("A page may not open the chat", come_from_another_page),
     ("A handler failed", stumble),
