@@ -19,12 +19,24 @@ RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 109
 
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 """
-RESERVED = ("AWS_", "LAMBDA_", "_HANDLER", "WEBSOCKET_TABLE", "TABLE_KEY", "MAX_MESSAGE_BYTES", "ALLOWED_ORIGINS")
+RESERVED_BY_LAMBDA = {
+    *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"),
+    *("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"),
+    *("AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"),
+    *("AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_METADATA_API", "AWS_LAMBDA_METADATA_TOKEN", "AWS_LAMBDA_MAX_CONCURRENCY"),
+    *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+}
+"""Variables that CreateFunction refuses. `_HANDLER` and `_X_AMZN_TRACE_ID` begin with no letter.
+
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+"""
+SET_BY_CHATOPS = {"WEBSOCKET_TABLE", "TABLE_KEY", "MAX_MESSAGE_BYTES", "ALLOWED_ORIGINS"}
 RUNTIMES = ("python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
 """Those that Lambda supports; older ones it is giving up, newer ones botocore may know.
 
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 """
+NOT_PYTHON = "is not a Python file: chatops packs and runs functions that are written in Python alone"
 MAX_FUNCTIONS = 200
 """Functions of one stack. Each is a role, a log group and a zip: far fewer are in use than could be read quickly."""
 FUNCTION_NAME_LIMIT = 48
@@ -67,9 +79,12 @@ class FunctionParser:
         self.timeout_nodes[key] = keys.get("timeout", node)
         usual = Function("", Path(), "")
         name = checked(read, node, path, self.prefix + key, r"[A-Za-z0-9_-]", 1, FUNCTION_NAME_LIMIT)
+        before = len(read.found)
         source = self._file(keys.get("source"), f"{path}.source")
         if "source" not in keys:
             read.problem(node, f"{path}.source", "is missing: the handler's file")
+        elif len(read.found) == before and source.suffix != ".py":
+            read.problem(keys["source"], f"{path}.source", f"{shown(source.name)} {NOT_PYTHON}")
         retention = read.number(
             keys.get("log_retention"), f"{path}.log_retention", usual.log_retention, low=1, high=3653, unit="days"
         )
@@ -90,7 +105,7 @@ class FunctionParser:
                 keys.get("handler"),
                 f"{path}.handler",
                 f"{source.stem}.lambda_handler",
-                pattern=r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+",
+                pattern=r"([\w-]+\.)+[A-Za-z_]\w*",
                 rule="like module.function",
             ),
             allow=tuple(
@@ -164,8 +179,9 @@ class FunctionParser:
         found: dict[str, str] = {}
         for key, value in self.reader.mapping(node, path).items():
             here = f"{path}.{key}"
-            if key.startswith(RESERVED):
-                self.reader.problem(value, here, "is set by Lambda or by chatops; choose another name")
+            if key in RESERVED_BY_LAMBDA or key in SET_BY_CHATOPS:
+                who = "Lambda" if key in RESERVED_BY_LAMBDA else "chatops"
+                self.reader.problem(value, here, f"is set by {who}; choose another name")
             elif not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]+", key):
                 self.reader.problem(
                     value, here, "a variable's name is two or more letters, digits and _, with a letter first"

@@ -20,6 +20,8 @@ Node = yaml.nodes.Node
 MAX_NODES = 20_000
 """Values in a file, each alias counted as often as it is used: a few lines of aliases can mean billions."""
 MAX_DEPTH = 50
+MERGE = "tag:yaml.org,2002:merge"
+"""The tag of the key `<<`."""
 SHOWN_CHARACTERS = 60
 """Of a value of the file that an error repeats."""
 MAX_SUGGESTIONS = 50
@@ -97,14 +99,15 @@ class Reader:
         if not isinstance(node, yaml.MappingNode):
             self.problem(node, path, f"must be a mapping (key: value), not {kind(node)}")
             return {}
-        self._count(len(node.value))
         found: dict[str, Node] = {}
-        for key_node, value in node.value:
+        for key_node, value in self._pairs(node, path, (node,)):
             if not isinstance(key_node, yaml.ScalarNode):
                 self.problem(key_node, path, "a key must be plain text")
                 continue
             key = str(key_node.value)
             here = f"{path}.{key}" if path else key
+            if not path and key.startswith("x-"):
+                continue
             if keys is not None and key not in keys:
                 self.problem(key_node, here, f"unknown key{self.suggestion(key, keys)}")
             elif key in found:
@@ -112,6 +115,26 @@ class Reader:
             else:
                 found[key] = value
         return found
+
+    def _pairs(self, node: Node, path: str, around: tuple[Node, ...]) -> list[tuple[Node, Node]]:
+        """The keys and values of a mapping, with those that `<<` merges in and it does not have itself.
+
+        https://yaml.org/type/merge.html
+        """
+        self._count(len(node.value))
+        own = [one for one in node.value if one[0].tag != MERGE]
+        taken = {key.value for key, _ in own if isinstance(key, yaml.ScalarNode)}
+        for _, value in (one for one in node.value if one[0].tag == MERGE):
+            for one in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if not isinstance(one, yaml.MappingNode):
+                    self.problem(one, f"{path}.<<".lstrip("."), "must be an alias of a mapping, or a list of them")
+                elif any(one is outer for outer in around):
+                    self.problem(one, f"{path}.<<".lstrip("."), "is merged into itself")
+                else:
+                    merged = self._pairs(one, path, (*around, one))
+                    own += [pair for pair in merged if pair[0].value not in taken]
+                    taken |= {key.value for key, _ in merged if isinstance(key, yaml.ScalarNode)}
+        return own
 
     def text(
         self,

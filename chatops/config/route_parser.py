@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from . import Function, Limit, Throttle
 from .reader import Node, Reader, shown
 
-WEBSOCKET_KEY = r"\$(connect|disconnect|default)|[A-Za-z0-9_.-]{1,128}"
+WEBSOCKET_KEY = r"\$(connect|disconnect|default)|[A-Za-z0-9_./-]{1,128}"
 METHODS = "ANY|GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS"
 SEGMENT = r"[A-Za-z0-9._~!$&'()+,;=:@%-]+|\{[A-Za-z0-9._-]+\}"
 HTTP_KEY = rf"\$default|({METHODS}) (/({SEGMENT}))*/({SEGMENT}|\{{[A-Za-z0-9._-]+\+\}})?"
@@ -31,7 +31,7 @@ class RouteParser:
 
     def websocket(self, node: Node | None, path: str) -> Mapping[str, str]:
         """The routes of a WebSocket API, by route key."""
-        return self._read(node, path, WEBSOCKET_KEY, "a route key: letters, digits, ., - or _")
+        return self._read(node, path, WEBSOCKET_KEY, "a route key: letters, digits, /, ., - or _")
 
     def http(self, node: Node | None, path: str) -> Mapping[str, str]:
         """The routes of an HTTP API, by method and path."""

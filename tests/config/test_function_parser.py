@@ -79,6 +79,7 @@ FUNCTION_MISTAKES = [
     ("timeout: 901", "timeout: '901' is not between 1 and 900 seconds"),
     ("timeout: -1", "timeout: '-1' is not between 1 and 900 seconds"),
     ("handler: main", "handler: 'main' is not like module.function"),
+    ("handler: on-connect.a-b", "handler: 'on-connect.a-b' is not like module.function"),
     ("runtime: nodejs20.x", "runtime: 'nodejs20.x' is not a Python runtime"),
     (
         "environment: {A: x}",
@@ -97,11 +98,9 @@ FUNCTION_MISTAKES = [
     ),
     ("allow: [{action: '*', resource: 'arn:aws:s3:::a'}]", "allow.0.action: '*' is not an IAM action"),
     ("include: [nowhere.txt]", "include.0: there is no file 'nowhere.txt' beside the config"),
-    ("environment: {AWS_REGION: x}", "environment.AWS_REGION: is set by Lambda or by chatops; choose another name"),
-    (
-        "environment: {WEBSOCKET_TABLE: x}",
-        "environment.WEBSOCKET_TABLE: is set by Lambda or by chatops; choose another name",
-    ),
+    ("environment: {AWS_REGION: x}", "environment.AWS_REGION: is set by Lambda; choose another name"),
+    ("environment: {LAMBDA_TASK_ROOT: x}", "environment.LAMBDA_TASK_ROOT: is set by Lambda; choose another name"),
+    ("environment: {WEBSOCKET_TABLE: x}", "environment.WEBSOCKET_TABLE: is set by chatops; choose another name"),
     (
         "environment: {a-b: x}",
         "environment.a-b: a variable's name is two or more letters, digits and _, with a letter first",
@@ -119,6 +118,29 @@ FUNCTION_MISTAKES = [
 @pytest.mark.parametrize(("given", "told"), FUNCTION_MISTAKES, ids=[told[:60] for _, told in FUNCTION_MISTAKES])
 def test_a_mistake_in_a_function_is_told_with_its_line_and_key_path(given: str, told: str) -> None:
     assert the_problem(ONE % given) == f"1: functions.websocket-connect.{told}"
+
+
+def test_a_variable_is_refused_by_its_whole_name_alone() -> None:
+    names = ["AWS_MAX_ATTEMPTS", "AWS_LAMBDA_EXEC_WRAPPER", "LAMBDA_STAGE", "WEBSOCKET_TABLE_NAME", "TABLE_KEYS"]
+    given = ", ".join(f"{one}: x" for one in names)
+    assert list(read(ONE % f"environment: {{{given}}}").functions["websocket-connect"].environment) == names
+
+
+def test_a_file_with_a_hyphen_is_a_handler(folder: Path) -> None:
+    (folder / "on-connect.py").write_text("def handler(event, context): ...\n")
+    text = ONE.replace("handlers/connect.py", "on-connect.py")
+    assert read(text % "memory: 128").functions["websocket-connect"].handler == "on-connect.lambda_handler"
+    assert read(text % "handler: on-connect.handler").functions["websocket-connect"].handler == "on-connect.handler"
+
+
+@pytest.mark.parametrize("name", ["app.zip", "index.mjs", "h.ts", "handler"])
+def test_a_source_in_another_language_is_refused_in_one_sentence(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(b"PK\x00\xff")
+    told = the_problem((ONE % "memory: 128").replace("handlers/connect.py", name))
+    assert told == (
+        f"1: functions.websocket-connect.source: '{name}' is not a Python file: "
+        "chatops packs and runs functions that are written in Python alone"
+    )
 
 
 def test_a_retention_that_cloudwatch_does_not_take_is_told_with_those_that_it_does() -> None:

@@ -109,7 +109,7 @@ MISTAKES = [
     ("websocket: {routes: {}}", "1: websocket.routes: needs a route: API Gateway deploys none without"),
     (
         "websocket: {routes: {$other: websocket-send, $connect: websocket-connect}}",
-        "1: websocket.routes.$other: '$other' is not a route key: letters, digits, ., - or _",
+        "1: websocket.routes.$other: '$other' is not a route key: letters, digits, /, ., - or _",
     ),
     (
         "websocket: {routes: {$connect: 5}}",
@@ -118,6 +118,11 @@ MISTAKES = [
     ("stack: !!python/object/apply:os.system [ls]", "1: stack: must be text, not a list"),
     ("stack: !mine x", "1: stack: must be text, not a !mine"),
 ]
+
+
+def test_a_route_key_may_have_a_slash_a_hyphen_a_point_and_an_underscore() -> None:
+    routes = "websocket: {routes: {$connect: websocket-connect, chat/send: websocket-send, a.b-c_d: websocket-send}}"
+    assert list(read(routes).websocket.routes) == ["$connect", "chat/send", "a.b-c_d"]
 
 
 @pytest.mark.parametrize(("text", "told"), MISTAKES, ids=[told[:60] for _, told in MISTAKES])

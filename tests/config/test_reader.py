@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 import yaml
 
-from chatops.config import shipped
+from chatops.config import Function, shipped
 from chatops.config.reader import compose, question
 from chatops.errors import ConfigError
 
-from .reading import ONE, read, the_problem
+from .reading import ONE, problems, read, the_problem
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read() -> None:
@@ -148,6 +149,43 @@ def test_a_config_is_read_without_libyaml(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(yaml, "__with_libyaml__", False)
     assert read("stack: mine").stack == "mine"
     assert the_problem("stack: x: y") == "1: not YAML: mapping values are not allowed here"
+
+
+SHARED = """
+x-defaults: &d {memory: 256, timeout: 5}
+x-more: &m {memory: 512, log_retention: 30}
+functions:
+  web: {<<: *d, source: h.py}
+  api: {source: h.py, timeout: 7, <<: [*d, *m]}
+  both: &b {source: h.py, memory: 1024}
+  copy: {<<: *b}
+websocket: {routes: {$connect: web}}
+http_apis:
+"""
+
+
+def test_keys_are_merged_from_an_anchor_and_those_that_begin_with_x_are_free() -> None:
+    Path("h.py").write_text("def lambda_handler(event, context): ...\n")
+    found = read(SHARED).functions
+    seen = {key: (one.memory, one.timeout, one.log_retention) for key, one in found.items()}
+    usual = Function("", Path(), "")
+    assert seen["web"] == (256, 5, usual.log_retention)
+    assert seen["api"] == (256, 7, 30), "its own key wins, and then the first of those merged"
+    assert seen["copy"] == (1024, usual.timeout, usual.log_retention)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("table: {<<: 5}", "1: table.<<: must be an alias of a mapping, or a list of them"),
+        ("table: {<<: [5]}", "1: table.<<: must be an alias of a mapping, or a list of them"),
+        ("table: &t {<<: *t}", "1: table.<<: is merged into itself"),
+        ("table: {x-name: a}", "1: table.x-name: unknown key; did you mean name?"),
+        ("x: &x {nane: a}\ntable: {<<: *x}", "1: table.nane: unknown key; did you mean name?"),
+    ],
+)
+def test_what_cannot_be_merged_is_a_problem_with_its_line(text: str, told: str) -> None:
+    assert told in problems(text)
 
 
 def test_a_question_leaves_the_name_as_it_is_written() -> None:
