@@ -30,9 +30,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qs
 
-from . import functions
+from . import certificate, functions
 from .front.address import is_local_host
-from .keys import LocalKeys
+from .keys import CERTIFICATE, LocalKeys
 
 HOST = "127.0.0.1"
 FORWARDED = "x-chatops-forward"
@@ -371,6 +371,9 @@ def main(arguments: list[str]) -> None:
     salt_function_keys(keys.function_salt)
     ministack.app = Guard(ministack.app, keys)
     with TemporaryDirectory(prefix="chatops-sdk-") as folder:
+        bundle = Path(folder) / "ca-bundle.pem"
+        certificate.create(options.keys.with_name(CERTIFICATE), bundle)
+        os.environ.update(dict.fromkeys(certificate.VARIABLES, str(bundle)))
         functions.link_sdk(Path(folder))
         functions.install(Path(folder))
         ministack.main()

@@ -14,6 +14,9 @@ from pathlib import Path
 ACCESS_KEY_LETTERS = string.ascii_uppercase + "234567"
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids"""
 
+CERTIFICATE = "tls.pem"
+"""The file of the local API Gateway's certificate and its key, beside the file of the keys."""
+
 
 @dataclass(frozen=True)
 class LocalKeys:

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from ..errors import LocalError, UsageError
 from ..extras import require
 from .emulator import HEALTH
-from .keys import LocalKeys
+from .keys import CERTIFICATE, LocalKeys
 from .process import HOST, SERVICES, DidNotStart, Process, end_processes, find_marked, free_port, is_service, start
 
 USUAL_PORT, USUAL_FRONT_PORT = 4566, 4510
@@ -32,8 +32,8 @@ LOCK_NOTICE_SECONDS, LOCK_REPEAT_SECONDS, MAX_LOCK_SECONDS = 1.0, 15.0, 120.0
 """When a command that waits for another one says so, how often it says it again, and when it gives up."""
 MAX_STATE_BYTES = 1_000_000
 LOW_DISK_BYTES = 1_000_000
-TEMPORARY = ("keys.json", "tmp", "deployments")
-"""What is deleted with the stacks: temporary files (functions' code among them), deployments' snapshots, the key."""
+TEMPORARY = ("keys.json", CERTIFICATE, "tmp", "deployments")
+"""What is deleted with the stacks: temporary files (functions' code among them), deployments' snapshots, the keys."""
 
 
 @dataclass

@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from ..keys import LocalKeys
+from ..keys import CERTIFICATE, LocalKeys
 from ..log import configure
 from .server import Front, Options
 
@@ -39,6 +39,7 @@ def options(arguments: list[str]) -> Options:
         given.time_scale,
         given.drop_disconnects,
         given.integration_timeout,
+        given.keys.with_name(CERTIFICATE),
     )
 
 

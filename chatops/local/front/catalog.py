@@ -111,6 +111,10 @@ class Catalog:
             )
         return found[0]
 
+    def of_name(self, stage: str) -> list[Stage]:
+        """The stages of this name, of whatever APIs."""
+        return [one for (_, name), one in self.stages.items() if name == stage]
+
     def _look(self, api_id: str | None) -> dict[tuple[str, str], Stage]:
         if self._account is None:
             self._account = self._aws.sts.get_caller_identity()["Account"]

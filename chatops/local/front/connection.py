@@ -88,6 +88,11 @@ class Connections:
             return None
         return found if found.socket and found.socket.is_open else None
 
+    def api_of(self, stage: str, connection_id: str) -> str | None:
+        """The API of an open connection to a stage of this name."""
+        found = self._open.get(connection_id)
+        return found.api_id if found and found.stage == stage else None
+
     def end_stage(self, api_id: str, stage: str) -> None:
         """Closes the connections of a stage that is gone."""
         for one in self.all():

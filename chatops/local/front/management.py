@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from ...times import iso
@@ -78,18 +79,29 @@ class Management:
         log.warning("%s %s: %d: %s", request.method, request.path, refused.status, refused.why)
         return refusal(refused, as_message(refused))
 
-    def _locate(self, request: Request) -> tuple[Stage, str]:
-        """The stage and the connection's id in a request's path."""
+    def _locate(self, request: Request) -> tuple[list[Stage], str]:
+        """The stage and the connection's id in a request's path.
+
+        A handler that posts to `https://{domainName}/{stage}` names no API, which on AWS is in the domain's name: the
+        API is that of the connection. For a connection that is gone it may be any API that has such a stage.
+        """
         place = address.parse(request.target)
         if place is None or place.connection_id is None or request.method not in METHODS:
             raise missing_token("neither @connections nor a WebSocket handshake")
-        return self._catalog.find(place), place.connection_id
+        connection_id = place.connection_id
+        if place.api_id is None:
+            api_id = self._connections.api_of(place.stage, connection_id)
+            found = [] if api_id else self._catalog.of_name(place.stage)
+            if found:
+                return found, connection_id
+            place = replace(place, api_id=api_id)
+        return [self._catalog.find(place)], connection_id
 
     async def _answer(self, request: Request) -> Response:
         if request.path == address.HEALTH:
             return as_json(200, {"ok": True, "aws": self._catalog.endpoint_url, "connections": len(self._connections)})
-        stage, connection_id = self._locate(request)
-        await self._authorize(request, stage, connection_id)
+        stages, connection_id = self._locate(request)
+        stage = await self._authorized(request, stages, connection_id)
         if not ID.fullmatch(connection_id):
             text = f"Invalid connectionId: {connection_id}"
             raise Refused(400, text, text[:120], "BadRequestException")
@@ -101,12 +113,15 @@ class Management:
             return self._post(connection, request.body)
         return self._describe(connection) if request.method == "GET" else self._delete(connection)
 
-    async def _authorize(self, request: Request, stage: Stage, connection_id: str) -> None:
+    async def _authorized(self, request: Request, stages: list[Stage], connection_id: str) -> Stage:
+        """The first of the stages whose connections the caller may manage. Refused when there is none."""
         caller = await self._callers.identify(request)
-        arn = stage.arn(f"{request.method}/@connections/{connection_id}")
-        if not await self._permissions.may(caller, "execute-api:ManageConnections", arn):
-            text = f"User: {caller.arn} is not authorized to perform: execute-api:ManageConnections on resource: {arn}"
-            raise Refused(403, text, text, "AccessDeniedException")
+        for stage in stages:
+            arn = stage.arn(f"{request.method}/@connections/{connection_id}")
+            if await self._permissions.may(caller, "execute-api:ManageConnections", arn):
+                return stage
+        text = f"User: {caller.arn} is not authorized to perform: execute-api:ManageConnections on resource: {arn}"
+        raise Refused(403, text, text, "AccessDeniedException")
 
     def _post(self, connection: Connection, body: bytes) -> Response:
         """Sends a text message. What is not UTF-8 in it is replaced, as API Gateway does."""

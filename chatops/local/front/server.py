@@ -7,6 +7,7 @@ import logging
 from asyncio import StreamReader, StreamReaderProtocol, StreamWriter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..keys import LocalKeys
 from . import http
@@ -21,6 +22,7 @@ from .management import Management
 from .permission import Permissions
 from .quotas import REQUEST_BODY, Quotas
 from .request import Request, Response, as_json
+from .tls import HELLO, Tls
 from .websocket import CLOSING, GOING_AWAY, WebSocket
 
 log = logging.getLogger(__name__)
@@ -48,10 +50,26 @@ class Options:
     time_scale: float = 1.0
     drop_disconnects: bool = False
     integration_timeout: float = 29.0
+    certificate: Path | None = None
 
 
 class Reader(StreamReader):
     """A reader that gives everything the client sent before it reset the connection, and then the end of the stream."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, limit: int = http.MAX_HEAD_BYTES) -> None:
+        super().__init__(limit, loop)
+        self.first: asyncio.Future[bytes] = loop.create_future()
+        """The first byte, which stays to be read; empty where there is none."""
+
+    def feed_data(self, data: Any) -> None:
+        if not self.first.done():
+            self.first.set_result(data[:1])
+        super().feed_data(data)
+
+    def feed_eof(self) -> None:
+        if not self.first.done():
+            self.first.set_result(b"")
+        super().feed_eof()
 
     def set_exception(self, exc: BaseException) -> None:
         """Ends the stream, where a StreamReader throws away what has not been read from it."""
@@ -87,17 +105,14 @@ class Front:
             http.Memory(MAX_UPLOAD_BYTES),
         )
         self._port = options.port
+        self._tls = Tls(options.certificate, self._protocol)
         self._clients: dict[asyncio.Task[None], StreamWriter] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set, then tells every client that it goes away."""
         watching = asyncio.create_task(self._catalog.watch())
         loop = asyncio.get_running_loop()
-
-        def protocol() -> StreamReaderProtocol:
-            return StreamReaderProtocol(Reader(limit=http.MAX_HEAD_BYTES, loop=loop), self._serve, loop=loop)
-
-        server = await loop.create_server(protocol, HOST, self._port, backlog=1024)
+        server = await loop.create_server(self._protocol, HOST, self._port, backlog=1024)
         log.info("listening on http://%s:%d, before the local AWS at %s", HOST, self._port, self._aws.endpoint_url)
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({stopping, watching}, return_when=asyncio.FIRST_COMPLETED)
@@ -117,11 +132,19 @@ class Front:
         if not stop.is_set():
             await watching
 
+    def _protocol(self) -> StreamReaderProtocol:
+        loop = asyncio.get_running_loop()
+        return StreamReaderProtocol(Reader(loop), self._serve, loop=loop)
+
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Tells WebSocket handshakes from other requests by their head, which both protocols then read themselves."""
         task = asyncio.current_task()
-        assert task
+        assert task and isinstance(reader, Reader)
         try:
+            if await asyncio.wait_for(asyncio.shield(reader.first), http.HEAD_SECONDS) == HELLO:
+                self._clients[task] = writer
+                await self._tls.serve(reader, writer)
+                return
             head = await _head(reader)
             if head is None:
                 await http.refuse(http.HEAD_TOO_LARGE, reader, writer)
