@@ -81,7 +81,9 @@ def up(staller: Staller, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-    staller.asked.get(timeout=60)
+    # The first request may be under way before the main thread has started all threads, and waits for them.
+    for _ in range(3):
+        staller.asked.get(timeout=60)
     yield process
     if process.poll() is None:
         process.kill()
