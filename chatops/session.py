@@ -256,7 +256,9 @@ class Session:
         from .aws.region import chosen
 
         given = self.options
-        return chosen(given.region, self.config.region, profile=given.profile, local=given.local)
+        config = self.config
+        written_at = f"{config.file}:{config.region_line}"
+        return chosen(given.region, config.region, profile=given.profile, local=given.local, written_at=written_at)
 
 
 def forget_credentials() -> None:

@@ -25,7 +25,7 @@ DEFAULT_KEY = "connectionId"
 ORIGINS = "ALLOWED_ORIGINS"
 """Where the connect function finds the pages that may open the chat; without it all may."""
 CONNECTIONS_ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
-"""boto3's own variable: leads a function's posts to what stands in for AWS.
+"""The AWS SDK's own variable: where a function posts whose code names no endpoint, which by itself it cannot know.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 """
@@ -160,7 +160,7 @@ class Stack:
         websocket = self.config.websocket
         if websocket.allowed_origins and key == websocket.routes.get("$connect"):
             addresses[ORIGINS] = tuple((self.web[page], "origin") for page in self.config.pages)
-        if self.aws.endpoint_url and any(one.action == MANAGE_CONNECTIONS for one in function.allow):
+        if any(one.action == MANAGE_CONNECTIONS for one in function.allow):
             addresses[CONNECTIONS_ENDPOINT] = ((self.websocket, "connections_url"),)
         return addresses
 

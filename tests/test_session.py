@@ -300,3 +300,8 @@ def test_the_doctor_prints_a_header_though_there_are_no_credentials(monkeypatch:
     assert ended.exit_code == 1
     assert "account unknown" in ended.stderr and "config chat.yaml" in ended.stderr and SEOUL in ended.stderr
     assert ("stack mine" in ended.stderr) is text.startswith("stack")
+
+
+def test_a_region_that_does_not_exist_is_told_with_its_line_in_the_config() -> None:
+    told = refusal(lambda: session("stack: mine\nregion: mars-west-9\n").region)
+    assert told.why.startswith("chat.yaml:2 names it, and ")

@@ -111,6 +111,8 @@ class Config:
     file: Path
     outside_files: tuple[Path, ...] = ()
     """Files and folders outside the config's folder, resolved, that functions may be made from as well."""
+    region_line: int = field(default=0, compare=False)
+    """The line of the file that names the region; 0 for none."""
     is_built_in: bool = field(default=False, compare=False)
     """True when no config file was named and none was found."""
 

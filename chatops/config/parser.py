@@ -11,7 +11,7 @@ from ..errors import ConfigError, UsageError
 from . import OWN, Config, Function, HttpApi, Table, Throttle, WebSocket, stack_id
 from .files import FileTooLarge, UnusableFile, read
 from .function_parser import FunctionParser, checked
-from .reader import Node, Reader, shown
+from .reader import Node, Reader, line_of, shown
 from .route_parser import RouteParser
 
 ROW_ATTRIBUTES = ("connectedAt", "expiresAt")
@@ -63,6 +63,7 @@ class Parser:
             http_apis=self._http_apis(root.get("http_apis"), websocket),
             file=self.file,
             outside_files=outside_files,
+            region_line=line_of(root.get("region")),
         )
         if OWN in websocket.allowed_origins and not config.pages:
             self.reader.problem(

@@ -85,8 +85,8 @@ class _LogFilter(logging.Filter):
 
 def main() -> None:
     """Load the function, say so, and answer one invocation a line until the input ends."""
-    answers = _take_output()
-    init = json.loads(sys.stdin.readline())
+    requests, answers = _take_streams()
+    init = json.loads(requests.readline())
     _set_environment(init)
     sys.path[:] = [init["code_dir"], *sys.path[1:]]
     FOLDERS[init["code_dir"]] = "/var/task"
@@ -98,7 +98,7 @@ def main() -> None:
     handler = _load(init["module"], init["handler"])
     init_ms = (time.monotonic() - began) * 1000
     _write(answers, {"status": "ready", "cold": True})
-    for line in sys.stdin:
+    for line in requests:
         message = json.loads(line)
         request = message.get("ctx") or {}
         request_ids.request_id = request.get("request_id") or ""
@@ -111,13 +111,16 @@ def main() -> None:
             return  # Lambda starts a function that failed to load anew, and so does the local AWS after any error
 
 
-def _take_output() -> TextIO:
-    """Return what the local AWS reads; whatever the function prints goes to the log instead."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+def _take_streams() -> tuple[TextIO, TextIO]:
+    """Return what the local AWS writes and what it reads. The function has an empty input, and prints to the log."""
+    requests, answers = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     os.dup2(2, 1)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace", encoding="utf-8")  # type: ignore[union-attr]
-    return answers
+    return requests, answers
 
 
 def _write(answers: TextIO, answer: dict[str, Any]) -> None:

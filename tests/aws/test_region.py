@@ -78,6 +78,7 @@ def test_a_region_that_does_not_exist_is_told_with_the_one_that_is_meant(
     error = refusal(lambda: chosen(flag, written))
     assert wrong in error.what
     assert error.hint == f"Did you mean {SEOUL}?"
+    assert error.why.startswith("the config names it") is (place == "config")
 
 
 def test_a_region_that_is_like_no_other_may_be_a_new_one() -> None:

@@ -116,6 +116,18 @@ def handler(event, context):
     assert others == ["printed", "to stderr", "half a pair \\ud800", "of a child"]
 
 
+def test_the_input_of_a_function_and_of_its_children_is_empty(run: Callable[..., Ran]) -> None:
+    code = """
+import subprocess, sys
+def handler(event, context):
+    command = [sys.executable, "-c", "import sys; print(repr(sys.stdin.read()))"]
+    child = subprocess.run(command, capture_output=True, text=True)
+    return [sys.stdin.read(), child.stdout.strip()]
+"""
+    (first, second), _ = run(code, {}, {})
+    assert first["result"] == second["result"] == ["", "''"]
+
+
 def test_an_error_has_its_type_and_the_frames_of_the_functions_code(run: Callable[..., Ran]) -> None:
     code = "def inner(event):\n    return event['nothing']\ndef handler(event, context):\n    return inner(event)\n"
     (answer, *more), _ = run(code, {}, {})
