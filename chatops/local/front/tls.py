@@ -41,12 +41,18 @@ class Tls:
         context = self._context
         near, far = socket.socketpair()
         inner_reader, inner_writer = await asyncio.open_connection(sock=near)
-        accepting = asyncio.create_task(self._accept(loop, far, context))
+        tasks = [
+            asyncio.create_task(self._accept(loop, far, context)),
+            asyncio.create_task(_copy(reader, inner_writer)),
+        ]
         try:
-            await asyncio.gather(_copy(reader, inner_writer), _copy(inner_reader, writer), accepting)
+            # Which ends when the inner connection does, or never came about, whatever the client still sends.
+            await _copy(inner_reader, writer)
         finally:
-            accepting.cancel()
+            for task in tasks:
+                task.cancel()
             inner_writer.close()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _accept(self, loop: AbstractEventLoop, far: socket.socket, context: ssl.SSLContext) -> None:
         try:
