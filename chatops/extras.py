@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from .errors import MissingExtra
 
 PACKAGES = {
-    "local": ("ministack", "filelock", "platformdirs", "psutil", "websockets", "h11"),
+    "local": ("ministack", "filelock", "platformdirs", "psutil", "websockets", "h11", "trustme"),
     "chat": ("websockets", "prompt_toolkit"),
 }
 """The modules of each extra of pyproject.toml."""
