@@ -10,7 +10,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 --dist worksteal
 local: .venv/local  ## The chat on this machine: install, start, deploy, print the URL.
 	$(BIN)/chatops up --local
 
-test: .venv/test  ## Most tests, in about six minutes on two cores. What needs Node or Chromium is skipped where they are missing, unless CI=true.
+test: .venv/test  ## Most tests, in about five minutes on two cores. What needs Node or Chromium is skipped where they are missing, unless CI=true.
 	$(PYTEST) -m 'not slow'
 
 test-slow: .venv/test  ## The slow tests, except the exhaustive ones in tests/faults.
