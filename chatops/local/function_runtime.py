@@ -103,10 +103,12 @@ def main() -> None:
         request = message.get("ctx") or {}
         request_ids.request_id = request.get("request_id") or ""
         _set_trace(request.get("trace_id"))
+        began = time.monotonic()
         answer = _answer(handler, message["event"], Context(request))
+        duration_ms = (time.monotonic() - began) * 1000
         sys.stdout.flush()
         sys.stderr.flush()
-        _write(answers, {**answer, "init_ms": init_ms, "peak_mb": peak_mb()})
+        _write(answers, {**answer, "init_ms": init_ms, "duration_ms": duration_ms, "peak_mb": peak_mb()})
         if answer["status"] != "ok":
             return  # Lambda starts a function that failed to load anew, and so does the local AWS after any error
 

@@ -115,7 +115,8 @@ def as_lambda(
     `response` is what `function_runtime.py` answered; it is empty when the process did not start or did not answer.
     """
     now = datetime.now(timezone.utc)
-    milliseconds = (now - began).total_seconds() * 1000
+    # Without the start of the process, which Lambda does not count. One that was killed has told no time.
+    milliseconds = response.get("duration_ms", (now - began).total_seconds() * 1000)
     body, lines = result.get("body"), [response.get("log", "")]
     if result.get("error"):
         message = response.get("error") or (body or {}).get("errorMessage", "")
@@ -124,7 +125,7 @@ def as_lambda(
             message, kind = f"{now:%Y-%m-%dT%H:%M:%SZ} {request_id} {message}", "Sandbox.Timedout"
         elif response.get("error_type"):
             kind = response["error_type"]
-            lines.append(response["trace"].replace("\n", LINE_BREAK))
+            lines.append(LINE_BREAK.join(response["trace"].splitlines()))
         else:  # the process ended: os._exit, a signal, or no memory
             kind, message = "Runtime.ExitError", f"RequestId: {request_id} Error: {message}"
             lines.append(message)

@@ -57,7 +57,7 @@ def run(tmp_path: Path) -> Callable[..., Ran]:
 def test_a_result_is_answered_with_the_memory_of_the_process_and_the_time_of_its_start(run: Callable[..., Ran]) -> None:
     (answer, again), _ = run("def handler(event, context): return {'got': event}", {"a": "안녕"}, [1])
     assert (answer["status"], answer["result"], again["result"]) == ("ok", {"got": {"a": "안녕"}}, {"got": [1]})
-    assert 1 < answer["peak_mb"] < 200 and answer["init_ms"] >= 0
+    assert 1 < answer["peak_mb"] < 200 and answer["init_ms"] >= 0 and answer["duration_ms"] >= 0
 
 
 def test_the_context_and_the_variables_are_those_of_lambda(run: Callable[..., Ran]) -> None:

@@ -56,10 +56,11 @@ def told(result: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_log_of_an_invocation_is_that_of_lambda() -> None:
     response = {"status": "ok", "log": "one\ntwo", "peak_mb": 46, "init_ms": 123.4, "cold_start": True}
+    response |= {"duration_ms": 4.567}
     start, one, two, end, report = told({"body": {}, "log": "x"}, response)["log"].splitlines()
     assert (start, one, two, end) == ("START RequestId: id-1 Version: $LATEST", "one", "two", "END RequestId: id-1")
     parts = report.split("\t")
-    assert parts[0] == "REPORT RequestId: id-1"
+    assert parts[:3] == ["REPORT RequestId: id-1", "Duration: 4.57 ms", "Billed Duration: 5 ms"]
     assert parts[3:] == ["Memory Size: 256 MB", "Max Memory Used: 46 MB", "Init Duration: 123.40 ms"]
 
 
