@@ -59,7 +59,7 @@ http_apis:
 """Everything that a config may change: every property of every kind, and of each kind one more and one less."""
 NEVER = {
     *("Config.stack", "Config.prefix", "Config.region", "Config.account"),
-    *("Config.table", "Table.name", "Table.key", "WebSocket.name", "Config.is_built_in"),
+    *("Config.table", "Table.name", "Table.key", "WebSocket.name", "Config.is_built_in", "Config.region_line"),
     "Config.outside_files",
 }
 """What makes another stack or table or chat of it, or only allows a file to be read."""
