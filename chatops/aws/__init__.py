@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextvars import copy_context
 from copy import copy
 from datetime import datetime
@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from botocore.utils import get_environ_proxies
 
 from ..deploy.resource import current_listener
+from ..deploy.threads import result_of, thread_pool
 from . import attempts, credential_process
 from .http import HttpSession
 from .in_flight import CallsInFlight
@@ -246,13 +247,9 @@ class Aws:
 
     def together(self, *calls: Callable[[], Any]) -> list[Any]:
         """Makes several calls at the same time and gives their answers in order. The first error is raised."""
-        with ThreadPoolExecutor(min(16, len(calls) or 1), thread_name_prefix="together") as pool:
+        with thread_pool(min(16, len(calls) or 1), "together") as pool:
             futures = [pool.submit(copy_context().run, call) for call in calls]
-            try:
-                return [future.result() for future in futures]
-            except KeyboardInterrupt:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+            return [result_of(future) for future in futures]
 
     def pause(self, seconds: float) -> None:
         """Waits. Raises Interrupted when the run is stopped meanwhile."""

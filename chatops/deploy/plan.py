@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
 from .resource import Blocked, Change, Live, Look, Resource, Unseen
+from .threads import result_of, thread_pool
 from .walk import WORKERS, in_order
 
 HIDDEN = "(hidden)"
@@ -102,7 +103,7 @@ def observe(
     """
     by_name = {one.name: one for one in resources}
     order = in_order({one.name: [need.name for need in one.dependencies] for one in resources})
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="observe") as pool:
+    with thread_pool(WORKERS, "observe") as pool:
         futures: dict[str, Future[Live | None]] = {}
 
         def look(resource: Resource) -> Live | None:
@@ -127,7 +128,7 @@ def observe(
         seen: dict[str, Live | Blocked | None] = {}
         for name, future in futures.items():
             try:
-                seen[name] = future.result()
+                seen[name] = result_of(future)
             except Blocked as blocked:
                 seen[name] = blocked
             except BaseException:

@@ -9,7 +9,6 @@ https://docs.aws.amazon.com/accounts/latest/reference/API_ListRegions.html
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from ..aws import STACK_TAG, Aws, Interrupted
 from ..aws.refusal import absent_is_fine, code
 from ..config import Config
 from ..deploy.plan import Action
+from ..deploy.threads import result_of, thread_pool
 from ..errors import explain
 from ..resources import function
 from ..resources.role import role_path
@@ -70,12 +70,12 @@ def find(aws: Aws, config: Config) -> list[Place]:
     _ = aws.account  # the first call: wrong credentials end here
     enabled, disabled = regions(aws)
     roles = _roles(aws, config)
-    with ThreadPoolExecutor(REGIONS_AT_A_TIME, thread_name_prefix="find") as pool:
+    with thread_pool(REGIONS_AT_A_TIME, "find") as pool:
         asking = [
             pool.submit(copy_context().run, look, aws.elsewhere(region), config, roles.get(region, ()))
             for region in enabled
         ]
-        asked = [one.result() for one in asking]
+        asked = [result_of(one) for one in asking]
     return sorted([*asked, *(Place(one, is_enabled=False) for one in disabled)], key=lambda one: one.region)
 
 

@@ -10,7 +10,6 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -20,6 +19,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 
 from ..aws import Aws
 from ..aws.rate import RateLimit
+from ..deploy.threads import thread_pool
 
 IN_FLIGHT = 32
 """Requests at a time."""
@@ -66,7 +66,7 @@ class Management:
 
     def each(self, call: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Makes a call for every item, many at a time, and gives the answers in order."""
-        with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="connections") as pool:
+        with thread_pool(IN_FLIGHT, "connections") as pool:
             return list(pool.map(call, items))
 
     def _reaches(self, method: str, operation: str, connection_id: str, data: bytes = b"") -> bool:

@@ -237,7 +237,16 @@ def still_running(folder: Path) -> list[psutil.Process]:
     """What runs for a state folder. The writer of a log ends a moment after the process whose output it writes."""
     found = find_marked(folder)
     writers = [one for one in found if is_log_writer(one)]
-    return [one for one in found if one not in writers] + list(psutil.wait_procs(writers, timeout=10)[1])
+    # One that ended meanwhile is no writer any more, and does not run.
+    others = [one for one in found if one not in writers and is_alive(one)]
+    return others + list(psutil.wait_procs(writers, timeout=10)[1])
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def write_fails(monkeypatch: pytest.MonkeyPatch, skip: int = 0) -> None:
@@ -401,14 +410,14 @@ def test_stop_needs_no_lock_file_that_cannot_be_created(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB."""
+    """A file system of 1 MiB, most of which the bundle of certificates takes."""
     place = tmp_path / "disk"
     place.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True, check=False
     )
     if mounted.returncode and os.environ.get("CI") and os.getuid() == 0:
-        pytest.fail(f"a file system of 256 KiB cannot be mounted: {mounted.stderr.decode()}")
+        pytest.fail(f"a file system of 1 MiB cannot be mounted: {mounted.stderr.decode()}")
     if mounted.returncode:
         pytest.skip("only root may mount a file system")
     yield place

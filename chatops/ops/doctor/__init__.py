@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from ...aws import Interrupted
+from ...deploy.threads import result_of, thread_pool
 from . import connections, functions, gateway, identity, logs, permissions, quotas, resources
 from .finding import Diagnosis, Finding, Severity, info, unchecked
 from .patient import Patient, meet
@@ -50,10 +50,10 @@ def examine(
     patient = meet(stack, region_from, since)
     if not isinstance(patient, Patient):
         return Diagnosis(tuple(patient))
-    with ThreadPoolExecutor(len(checks) + 1, thread_name_prefix="doctor") as pool:
+    with thread_pool(len(checks) + 1, "doctor") as pool:
         patient.observe_in(pool)
         answers = [pool.submit(copy_context().run, _made, name, patient) for name in checks]
-        found = [one for answer in answers for one in answer.result()]
+        found = [one for answer in answers for one in result_of(answer)]
     worst_first = list(Severity)
     return Diagnosis(tuple(sorted(found, key=lambda one: worst_first.index(one.severity))), patient.where)
 
