@@ -98,7 +98,8 @@ def test_nobody_else_of_this_machine_can_read_the_state(debugged: Chatops) -> No
     assert debugged.run("up", "--local").code == 0
     folder = debugged.state / "chatops"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    everything = {one: stat.S_IMODE(one.stat().st_mode) for one in files(folder)}
+    # A link has no mode of its own; those to the AWS SDK's packages lead out of the folder.
+    everything = {one: stat.S_IMODE(one.stat().st_mode) for one in files(folder) if not one.is_symlink()}
     assert {"local.json", "local.log"} <= {one.name for one in everything}
     assert {str(one): oct(mode) for one, mode in everything.items() if mode & 0o077} == {}
 
