@@ -123,7 +123,7 @@ class Reader:
         """
         self._count(len(node.value))
         own = [one for one in node.value if one[0].tag != MERGE]
-        taken = {key.value for key, _ in own if isinstance(key, yaml.ScalarNode)}
+        taken = {_name(key) for key, _ in own}
         for _, value in (one for one in node.value if one[0].tag == MERGE):
             for one in value.value if isinstance(value, yaml.SequenceNode) else [value]:
                 if not isinstance(one, yaml.MappingNode):
@@ -132,8 +132,8 @@ class Reader:
                     self.problem(one, f"{path}.<<".lstrip("."), "is merged into itself")
                 else:
                     merged = self._pairs(one, path, (*around, one))
-                    own += [pair for pair in merged if pair[0].value not in taken]
-                    taken |= {key.value for key, _ in merged if isinstance(key, yaml.ScalarNode)}
+                    own += [pair for pair in merged if _name(pair[0]) not in taken]
+                    taken |= {_name(key) for key, _ in merged}
         return own
 
     def text(
@@ -248,6 +248,11 @@ def compose(text: str) -> Node | None:
         with suppress(yaml.YAMLError, ValueError):
             return _FastLoader(text).get_single_node()
     return _Loader(text).get_single_node()
+
+
+def _name(key: Node) -> str | int:
+    """What tells a mapping's key from its others; one that is no plain text is told by itself alone."""
+    return str(key.value) if isinstance(key, yaml.ScalarNode) else id(key)
 
 
 def line_of(node: Node | None) -> int:

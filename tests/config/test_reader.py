@@ -180,6 +180,7 @@ def test_keys_are_merged_from_an_anchor_and_those_that_begin_with_x_are_free() -
         ("table: {<<: 5}", "1: table.<<: must be an alias of a mapping, or a list of them"),
         ("table: {<<: [5]}", "1: table.<<: must be an alias of a mapping, or a list of them"),
         ("table: &t {<<: *t}", "1: table.<<: is merged into itself"),
+        ("x: &x {? [a] : b, ? {c: d} : e}\ntable: {<<: [*x, *x]}", "1: table: a key must be plain text"),
         ("table: {x-name: a}", "1: table.x-name: unknown key; did you mean name?"),
         ("x: &x {nane: a}\ntable: {<<: *x}", "1: table.nane: unknown key; did you mean name?"),
     ],
