@@ -62,7 +62,7 @@ class Management:
         """
         try:
             if request.path != address.HEALTH:
-                self._locate(request)
+                await self._look_for(request)
                 await self._callers.check_key(request)
         except Refused as refused:
             return self._refuse(request, refused)
@@ -78,6 +78,21 @@ class Management:
     def _refuse(self, request: Request, refused: Refused) -> Response:
         log.warning("%s %s: %d: %s", request.method, request.path, refused.status, refused.why)
         return refusal(refused, as_message(refused))
+
+    async def _look_for(self, request: Request) -> None:
+        """Look again, for a holder of a key, where a stage is not known yet: it may have been deployed just now."""
+        try:
+            self._locate(request)
+        except Refused as refused:
+            place = address.parse(request.target)
+            if place is None or place.connection_id is None or request.method not in METHODS:
+                raise
+            try:
+                await self._callers.check_key(request)
+            except Refused:
+                raise refused from None
+            await self._catalog.refresh()
+            self._locate(request)
 
     def _locate(self, request: Request) -> tuple[list[Stage], str]:
         """The stage and the connection's id in a request's path.

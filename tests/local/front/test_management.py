@@ -12,6 +12,7 @@ from chatops.local.front import http
 from chatops.local.front.catalog import Catalog
 from chatops.local.front.connection import Connection, Connections
 from chatops.local.front.deployment import Deployment, Stage
+from chatops.local.front.errors import forbidden
 from chatops.local.front.management import Management
 from chatops.local.front.request import Request, Response
 
@@ -50,7 +51,17 @@ class World:
         async def may_manage(_: object, action: str, arn: str) -> bool:
             return action == "execute-api:ManageConnections" and arn.startswith(f"{ARN}{may}/demo/")
 
-        callers: Any = SimpleNamespace(identify=identify)
+        async def check_key(request: Request) -> None:
+            if not request.header("authorization"):
+                raise forbidden("no key")
+
+        async def refresh() -> None:
+            self.looks += 1
+            catalog.stages = {**catalog.stages, ("one", "new"): Stage("one", "new", Deployment("d", "", {}), ARN)}
+
+        self.looks = 0
+        catalog.refresh = refresh  # type: ignore[method-assign, assignment]
+        callers: Any = SimpleNamespace(identify=identify, check_key=check_key)
         permissions: Any = SimpleNamespace(may=may_manage)
         self._management = Management(catalog, callers, permissions, self.connections, http.Memory(1000))
 
@@ -62,6 +73,10 @@ class World:
     def post(self, path: str) -> Response:
         request = Request("POST", path, [("Host", "localhost:4510")], "127.0.0.1", body=b"hello")
         return asyncio.run(self._management.answer(request))
+
+    def is_found(self, path: str, *headers: tuple[str, str]) -> bool:
+        request = Request("POST", path, [("Host", "localhost:4510"), *headers], "127.0.0.1")
+        return not isinstance(asyncio.run(self._management.find(request)), Response)
 
 
 @pytest.mark.parametrize("api", ["one", "two"])
@@ -78,6 +93,17 @@ def test_a_connection_that_is_gone_is_410_to_who_may_manage_those_of_any_such_st
     gone = World(may="two").post(f"/demo/@connections/{GONE}")
     assert (gone.status, gone.headers["x-amzn-ErrorType"]) == (410, "GoneException")
     assert World(may="none").post(f"/demo/@connections/{GONE}").status == 403
+
+
+def test_a_stage_that_was_deployed_just_now_is_looked_for_by_holders_of_a_key_alone() -> None:
+    world, signed = World(may="one"), ("Authorization", "AWS4-HMAC-SHA256 x")
+    path = f"/one/new/@connections/{GONE}"
+    assert not world.is_found(path)
+    assert not world.is_found("/one/new", signed)
+    assert world.looks == 0
+    assert world.is_found(path, signed)
+    assert world.looks == 1
+    assert not world.is_found(f"/one/prod/@connections/{GONE}", signed)
 
 
 def test_a_stage_that_no_api_has_is_forbidden() -> None:
