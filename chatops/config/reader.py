@@ -251,7 +251,7 @@ def compose(text: str) -> Node | None:
 
 
 def _name(key: Node) -> str | int:
-    """What tells a mapping's key from its others; one that is no plain text is told by itself alone."""
+    """Return what identifies a key in its mapping: its text, or for a key that is not text, the node's identity."""
     return str(key.value) if isinstance(key, yaml.ScalarNode) else id(key)
 
 

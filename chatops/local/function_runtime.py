@@ -26,8 +26,6 @@ SDK_FOLDER = "CHATOPS_SDK_FOLDER"
 """The variable that names the folder of the AWS SDK. The function does not see it."""
 LOG_FORMAT = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s"
 """https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html"""
-
-
 FOLDERS: dict[str, str] = {}
 """The folders of code here, with those that Lambda has it in: these stand in tracebacks."""
 
@@ -110,7 +108,7 @@ def main() -> None:
         sys.stderr.flush()
         _write(answers, {**answer, "init_ms": init_ms, "duration_ms": duration_ms, "peak_mb": peak_mb()})
         if answer["status"] != "ok":
-            return  # Lambda starts a function that failed to load anew, and so does the local AWS after any error
+            return  # the local AWS starts a new process after an error, as Lambda does when initialization fails
 
 
 def _take_streams() -> tuple[TextIO, TextIO]:

@@ -115,7 +115,7 @@ def as_lambda(
     `response` is what `function_runtime.py` answered; it is empty when the process did not start or did not answer.
     """
     now = datetime.now(timezone.utc)
-    # Without the start of the process, which Lambda does not count. One that was killed has told no time.
+    # Lambda's duration excludes the start of the process. A process that was killed has reported none.
     milliseconds = response.get("duration_ms", (now - began).total_seconds() * 1000)
     body, lines = result.get("body"), [response.get("log", "")]
     if result.get("error"):

@@ -25,7 +25,7 @@ def table_arn(aws: Aws, table: str) -> str:
 def table_owner(aws: Aws, table: str, arn: str) -> str | None:
     """Return the value of the stack's tag on a table. Raise ClientError: ResourceNotFoundException when it is gone.
 
-    ListTagsOfResource answers AccessDeniedException also for a table that somebody else has just deleted.
+    ListTagsOfResource also returns AccessDeniedException for a table that was deleted a moment ago.
     """
     try:
         return tag_value(list(aws.pages("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=arn)), STACK_TAG)

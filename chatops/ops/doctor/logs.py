@@ -114,10 +114,10 @@ def _note(troubles: dict[str, Trouble], function: str, event: Any) -> None:
 def _gist(message: str) -> str:
     """The line that says most: of a traceback, the error, and where in the function's code it was raised."""
     lines = [one for one in message.replace("\r", "\n").splitlines() if one.strip()]
-    told = lines[-1] if lines and lines[0].startswith("Traceback ") else (lines or [""])[0]
-    told = told if len(told) <= SHOWN else told[: SHOWN - 1] + "…"
+    line = lines[-1] if lines and lines[0].startswith("Traceback ") else (lines or [""])[0]
+    line = line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
     frames = FRAME.findall(message)
-    return f"{told} ({frames[-1][0]}, line {frames[-1][1]})" if frames else told
+    return f"{line} ({frames[-1][0]}, line {frames[-1][1]})" if frames else line
 
 
 def _before_last_change(one: Trouble, changed: float, now: float) -> Finding:
